@@ -1,0 +1,99 @@
+"""Every error that EdgeGAP raises on purpose, and the exit status that each becomes.
+
+    EdgeGapError
+    ├── InputError               2   the input or the call is wrong
+    │   ├── ModelError               the network: cannot be loaded, traced or read
+    │   │   ├── WeightsError         the state dict does not fit, or is not one
+    │   │   └── UnsupportedOpError   a node that EdgeGAP cannot quantize or write
+    │   ├── DataError                the images, their labels or the classes
+    │   ├── SettingsError            a preprocessing record, recipe or target profile
+    │   └── BundleError              the bundle folder: exists, is missing, was altered
+    ├── GateError                1   the work was done and the result is not good enough
+    │   └── IdentityError            the two int8 files give different integers
+    ├── DeviceError              3   a device, disk or runtime failed
+    │   ├── DiskError                no space, no permission
+    │   └── RuntimeFailure           a runtime could not load or run an artifact
+    └── InternalError            3   a promise of EdgeGAP's own is broken; please report it
+"""
+
+from __future__ import annotations
+
+
+class EdgeGapError(Exception):
+    """What went wrong, where, and what to do next.
+
+    Args:
+        what: one sentence on what went wrong.
+        where: the file, node, module path or line, if there is one.
+        hint: one sentence on what to do next.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n{self.hint}" if self.hint else text
+
+
+class InputError(EdgeGapError):
+    """The input or the call is wrong."""
+
+
+class ModelError(InputError):
+    """A network that cannot be loaded, traced or read."""
+
+
+class WeightsError(ModelError):
+    """Weights that are not a state dict, or do not fit the network."""
+
+
+class UnsupportedOpError(ModelError):
+    """A node that EdgeGAP cannot quantize or write."""
+
+
+class DataError(InputError):
+    """Images, labels or classes that cannot be used."""
+
+
+class SettingsError(InputError):
+    """A preprocessing record, recipe or target profile with a mistake in it."""
+
+
+class BundleError(InputError):
+    """A bundle folder that exists already, is missing or was altered."""
+
+
+class GateError(EdgeGapError):
+    """The work was done, and its result is not good enough."""
+
+
+class IdentityError(GateError):
+    """The two int8 files give integers that differ by more than their bound."""
+
+
+class DeviceError(EdgeGapError):
+    """A device, disk or runtime failed."""
+
+
+class DiskError(DeviceError):
+    """No space left, or no permission to write."""
+
+
+class RuntimeFailure(DeviceError):
+    """A runtime that could not load or run an artifact."""
+
+
+class InternalError(EdgeGapError):
+    """A promise of EdgeGAP's own is broken: a bug to report."""
+
+
+EXIT_STATUS: dict[type[EdgeGapError], int] = {InputError: 2, GateError: 1, DeviceError: 3, InternalError: 3}
+
+
+def exit_status(error: EdgeGapError) -> int:
+    """The exit status of `error`: that of its nearest class in `EXIT_STATUS`."""
+    return next(EXIT_STATUS[cls] for cls in type(error).__mro__ if cls in EXIT_STATUS)
