@@ -1,0 +1,102 @@
+"""The canonical float form: what every later step may rely on, and the passes that lead to it.
+
+A canonical model has one input and one output, opset 18, static shapes, and only these nodes, their attributes written
+out: Conv, Gemm, Add, Mul, Concat, MaxPool, AveragePool (counting its padding), GlobalAveragePool, Relu, Clip, Pad (by a
+constant), Slice, Flatten, Reshape, Transpose. No node depends on the batch size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from edgegap.errors import ModelError
+from edgegap.graph.affine import fold_affine
+from edgegap.graph.constants import fold_constants
+from edgegap.graph.flatten import normalize_reshapes
+from edgegap.graph.identities import remove_identities
+from edgegap.graph.linear import normalize_linear
+from edgegap.graph.nodes import OPSET, constant, describe, module_path, shape_of, unsupported
+from edgegap.graph.padding import normalize_padding
+from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
+from edgegap.graph.shapes import bind_input, infer_shapes
+from edgegap.graph.slicing import normalize_slices
+
+CANONICAL_OPS = frozenset(
+    "Conv Gemm Add Mul Concat MaxPool AveragePool GlobalAveragePool Relu Clip Pad Slice Flatten Reshape Transpose".split()
+)
+
+PASSES: tuple[Callable[[ir.Model], bool], ...] = (
+    fold_constants,
+    remove_identities,
+    normalize_padding,
+    normalize_pools,
+    recognize_global_average_pool,
+    normalize_reshapes,
+    normalize_linear,
+    fold_affine,
+    normalize_slices,
+    remove_identities,
+)
+
+_HINTS = {
+    "Softmax": "End the network with its logits: the largest one is the prediction either way.",
+    "Sigmoid": "Use ReLU, or end the network with its logits.",
+    "HardSwish": "Use ReLU or ReLU6 in its place.",
+    "BatchNormalization": "Call eval() before exporting, so that it is an affine map.",
+}
+
+
+def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
+    """Bring a float model into canonical form, in place.
+
+    Args:
+        model: a model with one input and one output.
+        input_shape: N, C, H, W to bind.
+
+    Raises:
+        UnsupportedOpError: naming the first node that has no canonical form.
+        ModelError: for a graph that is not a classifier of one input and one output.
+    """
+    if len(model.graph.outputs) != 1:
+        names = ", ".join(str(v.name) for v in model.graph.outputs)
+        raise ModelError(f"the network has {len(model.graph.outputs)} outputs ({names})", hint="Return the logits only.")
+    bind_input(model, input_shape)
+    for _ in range(4):
+        changes = [_apply(step, model) for step in PASSES]
+        if not any(changes):
+            break
+    RemoveUnusedNodesPass()(model)
+    _check(model)
+    model.graph.opset_imports.clear()
+    model.graph.opset_imports[""] = OPSET
+    return model
+
+
+def _apply(step: Callable[[ir.Model], bool], model: ir.Model) -> bool:
+    changed = step(model)
+    if changed:
+        RemoveUnusedNodesPass()(model)
+        infer_shapes(model)
+    return changed
+
+
+def _check(model: ir.Model) -> None:
+    for node in model.graph:
+        if node.op_type not in CANONICAL_OPS or node.domain not in ("", "ai.onnx"):
+            path = module_path(node)
+            hint = _HINTS.get(
+                node.op_type, f"Replace {path or 'it'} with one of: {', '.join(sorted(CANONICAL_OPS))}, or BatchNorm."
+            )
+            raise unsupported(node, f"{node.op_type} has no exact int8 form here yet", hint)
+        if node.op_type in ("Conv", "Gemm") and constant(node.inputs[1]) is None:
+            raise unsupported(node, "its weight is computed at run time", "Make the weight a parameter.")
+        for output in node.outputs:
+            shape_of(output)
+    if not list(model.graph):
+        raise ModelError("the network has no layers", where=str(model.graph.name))
+    first = next(iter(model.graph))
+    if model.graph.inputs[0].dtype != ir.DataType.FLOAT:
+        raise ModelError(f"the input has type {model.graph.inputs[0].dtype}, not float32", where=describe(first))

@@ -1,0 +1,60 @@
+"""Remove what does nothing.
+
+Rules:
+    1. Identity, Dropout (inference), and Cast to the type that the value has: gone.
+    2. Transpose with the identity permutation; two Transposes in a row become one.
+    3. Concat of one input, Pad by zeros, Reshape, Flatten, Squeeze or Unsqueeze to the same shape: gone.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from edgegap.graph.nodes import attribute, constant, operand, replace
+
+
+def remove_identities(model: ir.Model) -> bool:
+    """Apply the rules above in place; says whether anything changed."""
+    changed = False
+    for node in model.graph:
+        if _merge_transposes(node):
+            changed = True
+        if _does_nothing(node) and not (operand(node).is_graph_input() and node.outputs[0].is_graph_output()):
+            replace(node, operand(node))
+            changed = True
+    return changed
+
+
+def _does_nothing(node: ir.Node) -> bool:
+    x, y = operand(node), node.outputs[0]
+    same_shape = x.shape is not None and x.shape == y.shape
+    match node.op_type:
+        case "Identity" | "Dropout":
+            return all(not output.uses() for output in node.outputs[1:])
+        case "Cast":
+            return x.dtype is not None and x.dtype == y.dtype
+        case "Transpose":
+            perm = attribute(node, "perm")
+            return perm is not None and perm == sorted(perm)
+        case "Concat":
+            return len(node.inputs) == 1
+        case "Pad":
+            pads = constant(node.inputs[1])
+            return pads is not None and not pads.any()
+        case "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze":
+            return same_shape
+        case _:
+            return False
+
+
+def _merge_transposes(node: ir.Node) -> bool:
+    """Rule 2: Transpose(Transpose(x, p), q) is Transpose(x, p[q])."""
+    first = operand(node).producer() if node.op_type == "Transpose" else None
+    if first is None or first.op_type != "Transpose":
+        return False
+    inner, outer = attribute(first, "perm"), attribute(node, "perm")
+    if inner is None or outer is None:
+        return False
+    node.attributes["perm"] = ir.AttrInt64s("perm", [inner[k] for k in outer])
+    node.replace_input_with(0, operand(first))
+    return True

@@ -1,0 +1,117 @@
+"""Linear layers in canonical form: Conv and Gemm with explicit attributes and a bias.
+
+Rules:
+    1. Conv: kernel_shape, strides, dilations, group and pads written out (auto_pad resolved), a bias always there,
+       two spatial dimensions.
+    2. Gemm: y = x @ W.T + b, that is transA=0, transB=1, alpha=beta=1 and a bias of shape [O].
+    3. MatMul by a constant on a [N, K] value is a Gemm; an Add of a constant [O] behind it is that Gemm's bias.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgegap.graph.nodes import (
+    add_initializer,
+    attribute,
+    constant,
+    graph_of,
+    new_node,
+    operand,
+    replace,
+    take_over,
+    required_constant,
+    shape_of,
+    sole_consumer,
+    unsupported,
+)
+from edgegap.graph.padding import resolve_auto_pad
+
+
+def normalize_linear(model: ir.Model) -> bool:
+    """Apply the rules above in place; says whether anything changed."""
+    changed = False
+    for node in model.graph:
+        if node.op_type == "Conv":
+            changed |= _normalize_conv(node)
+        elif node.op_type == "Gemm":
+            changed |= _normalize_gemm(node)
+        elif node.op_type == "MatMul" and constant(node.inputs[1]) is not None and len(shape_of(operand(node))) == 2:
+            _matmul_to_gemm(node)
+            changed = True
+    return changed
+
+
+def _normalize_conv(node: ir.Node) -> bool:
+    weight = required_constant(node, 1, "weight")
+    if weight.ndim != 4:
+        raise unsupported(
+            node, f"{weight.ndim - 2} spatial dimensions", "Give a 1-D convolution a height of 1 and use Conv2d."
+        )
+    attributes = {
+        "kernel_shape": list(weight.shape[2:]),
+        "strides": attribute(node, "strides", [1, 1]),
+        "dilations": attribute(node, "dilations", [1, 1]),
+        "group": attribute(node, "group", 1),
+        "pads": resolve_auto_pad(node, list(weight.shape[2:])),
+    }
+    has_bias = len(node.inputs) > 2 and node.inputs[2] is not None
+    if has_bias and all(attribute(node, key) == value for key, value in attributes.items()):
+        return False
+    graph, y = graph_of(node), node.outputs[0]
+    bias = node.inputs[2] if has_bias else None
+    if bias is None:
+        bias = add_initializer(graph, f"{operand(node, 1).name}_bias", np.zeros(weight.shape[0], np.float32))
+    conv = new_node(
+        node, "Conv", [operand(node), operand(node, 1), bias], attributes, name=f"{y.name}_conv", shape=shape_of(y)
+    )
+    take_over(node, conv.outputs[0])
+    return True
+
+
+def _normalize_gemm(node: ir.Node) -> bool:
+    weight = required_constant(node, 1, "weight")
+    alpha, beta = attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)
+    if attribute(node, "transA", 0):
+        raise unsupported(node, "transA=1", "Transpose the input in the network.")
+    bias = None if len(node.inputs) < 3 or node.inputs[2] is None else required_constant(node, 2, "bias")
+    transposed = bool(attribute(node, "transB", 0))
+    outputs = weight.shape[0] if transposed else weight.shape[1]
+    if transposed and alpha == beta == 1.0 and bias is not None and bias.shape == (outputs,):
+        return False
+    matrix = weight if transposed else weight.T
+    full = np.zeros(outputs, np.float32) if bias is None else np.broadcast_to(beta * bias, (1, outputs))[0]
+    _put_gemm(node, (alpha * matrix).astype(np.float32), full.astype(np.float32))
+    return True
+
+
+def _matmul_to_gemm(node: ir.Node) -> None:
+    weight = required_constant(node, 1, "weight")
+    bias = np.zeros(weight.shape[1], np.float32)
+    end = node
+    add = sole_consumer(node.outputs[0])
+    if add is not None and add.op_type == "Add":
+        other = next((a for a in map(constant, add.inputs) if a is not None), None)
+        if other is not None and other.size in (1, weight.shape[1]):
+            bias = np.broadcast_to(other.reshape(-1), bias.shape).astype(np.float32)
+            replace(add, node.outputs[0])
+    _put_gemm(end, weight.T, bias)
+
+
+def _put_gemm(node: ir.Node, weight: np.ndarray, bias: np.ndarray) -> None:
+    graph, y = graph_of(node), node.outputs[0]
+    inputs = [
+        operand(node),
+        add_initializer(graph, f"{operand(node, 1).name}_matrix", weight),
+        add_initializer(graph, f"{y.name}_bias", bias),
+    ]
+    gemm = new_node(
+        node,
+        "Gemm",
+        inputs,
+        {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1},
+        name=f"{y.name}_gemm",
+        shape=shape_of(y),
+    )
+    take_over(node, gemm.outputs[0])

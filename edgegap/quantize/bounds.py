@@ -1,0 +1,71 @@
+"""How far the integers of one op may differ between ONNX Runtime and LiteRT with XNNPACK: its bound, in LSB.
+
+Every op of the normal form is exact (bound 0), some of them under a condition on their scales:
+
+    Conv, Gemm, Mul, Concat, MaxPool, Pad, Slice, Flatten, Reshape, Transpose   always
+    Add                 where its scales are tie-free (`snap.add_is_tie_free`), else 1
+    GlobalAveragePool   where its scales are tie-free (`snap.average_is_tie_free`), else 1
+    QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgegap.graph.nodes import describe, operand, shape_of, sole_consumer
+from edgegap.quantize.input_grid import MARGIN, distance_to_tie
+from edgegap.quantize.parameters import Grid
+from edgegap.quantize.snap import add_is_tie_free, average_is_tie_free
+from edgegap.quantize.verify import grid_of
+
+
+@dataclass(frozen=True)
+class Inexact:
+    """An op that may differ between the runtimes.
+
+    Args:
+        where: the node.
+        lsb: by how much at most.
+        why: the condition that its scales break.
+    """
+
+    where: str
+    lsb: int
+    why: str
+
+
+def inexact_ops(model: ir.Model, table: NDArray[np.float32] | None) -> list[Inexact]:
+    """The ops of a QDQ model in normal form whose bound is not 0, in the graph's order.
+
+    Args:
+        model: in normal form.
+        table: float32 [C, 256], the value of every pixel; None where the input is not 8-bit images.
+    """
+    found = []
+    for node in model.graph:
+        why = _why_inexact(node, table)
+        if why:
+            found.append(Inexact(describe(node), 1, why))
+    return found
+
+
+def _why_inexact(node: ir.Node, table: NDArray[np.float32] | None) -> str | None:
+    if node.op_type == "QuantizeLinear" and operand(node).is_graph_input():
+        grid = grid_of(node.outputs[0])
+        if table is None:
+            return "the input is not 8-bit images: a value may lie on a tie"
+        return None if grid and distance_to_tie(table, grid) >= MARGIN else "a pixel value lies on a tie of the input's grid"
+    if node.op_type not in ("Add", "GlobalAveragePool"):
+        return None
+    quantize = sole_consumer(node.outputs[0])
+    grids = [grid_of(value) for value in (*node.inputs, quantize.outputs[0] if quantize else None) if value is not None]
+    scales = [grid.scale for grid in grids if isinstance(grid, Grid)]
+    if node.op_type == "Add":
+        free = len(scales) == 3 and add_is_tie_free(*scales)
+    else:
+        free = len(scales) == 2 and average_is_tie_free(*scales, int(np.prod(shape_of(operand(node))[2:])))
+    return None if free else "its scales allow a tie"

@@ -1,0 +1,126 @@
+"""Which values share one grid.
+
+A class is a set of values with one set of quantization parameters. Ops that only move integers put their output in the
+class of their input. A Concat puts all its inputs and its output in one class, where that is free:
+
+    1. the producers' activations stay free under the common range: a ReLU needs its lower end at 0, and a Clip needs
+       its upper end within the range of the class;
+    2. the class is not fixed by another rule: the graph input (its scale is nudged, see `input_grid`) and the output of a
+       GlobalAveragePool (its scale follows from its input's, see `snap`).
+
+Elsewhere the Concat is a conflict, which a requantize of that input resolves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from edgegap.graph.nodes import constant, operand
+from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC, PASSING
+from edgegap.quantize.statistics import Statistics
+
+Conflict = tuple[ir.Node, int]
+"""A node and the index of the input that has to be requantized."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the activation in front of a value clips to; infinite where there is none."""
+
+    lo: float = float("-inf")
+    hi: float = float("inf")
+
+    def tightened(self, other: Limits) -> Limits:
+        """Both limits at once."""
+        return Limits(max(self.lo, other.lo), min(self.hi, other.hi))
+
+
+def limits_of(node: ir.Node | None) -> Limits:
+    """The limits of a Relu or Clip node."""
+    if node is not None and node.op_type == "Relu":
+        return Limits(lo=0.0)
+    if node is not None and node.op_type == "Clip":
+        ends = [constant(value) if value is not None else None for value in node.inputs[1:3]]
+        lo, hi = (*ends, None, None)[:2]
+        return Limits(
+            float("-inf") if lo is None else float(lo.reshape(-1)[0]),
+            float("inf") if hi is None else float(hi.reshape(-1)[0]),
+        )
+    return Limits()
+
+
+class GridClasses:
+    """The classes of a lowered model, each named by one of its values.
+
+    Args:
+        model: a lowered model.
+        statistics: of the computed values, by name.
+
+    Attributes:
+        statistics: of each class.
+        limits: of each class, those of all its activations together.
+        fixed: the classes that no Concat or Add may join.
+        conflicts: inputs of Concats that cannot join.
+    """
+
+    def __init__(self, model: ir.Model, statistics: Mapping[str, Statistics]) -> None:
+        self._parent: dict[str, str] = {}
+        self.statistics: dict[str, Statistics] = {}
+        self.limits: dict[str, Limits] = {}
+        self.conflicts: list[Conflict] = []
+        source = str(model.graph.inputs[0].name)
+        self.statistics[source] = statistics[source]
+        self.fixed = {source}
+        for node in model.graph:
+            y = node.outputs[0]
+            if node.op_type in ARITHMETIC | ACTIVATIONS and str(y.name) in statistics:
+                self.statistics[str(y.name)] = statistics[str(y.name)]
+                self.limits[str(y.name)] = limits_of(node)
+                producer = operand(node).producer() if node.op_type in ACTIVATIONS else node
+                if producer is not None and producer.op_type == "GlobalAveragePool":
+                    self.fixed.add(str(y.name))
+            elif node.op_type == "Concat":
+                self._join_concat(node)
+            elif node.op_type in PASSING:
+                self._union(operand(node), y)
+
+    def of(self, value: ir.Value) -> str:
+        """The name of the class of `value`."""
+        name = str(value.name)
+        while self._parent.setdefault(name, name) != name:
+            name = self._parent[name]
+        return name
+
+    def _union(self, a: ir.Value, b: ir.Value) -> None:
+        left, right = self.of(a), self.of(b)
+        if left == right:
+            return
+        self._parent[right] = left
+        self.limits[left] = self._limits(left).tightened(self.limits.pop(right, Limits()))
+        if right in self.statistics:
+            other = self.statistics.pop(right)
+            self.statistics[left] = self.statistics[left].merged(other) if left in self.statistics else other
+
+    def _limits(self, name: str) -> Limits:
+        return self.limits.get(name, Limits())
+
+    def _join_concat(self, node: ir.Node) -> None:
+        y = node.outputs[0]
+        for index in range(len(node.inputs)):
+            if self._may_join(operand(node, index), y):
+                self._union(operand(node, index), y)
+            else:
+                self.conflicts.append((node, index))
+
+    def _may_join(self, x: ir.Value, y: ir.Value) -> bool:
+        a, b = self.of(x), self.of(y)
+        if a in self.fixed:
+            return False
+        if a == b or a not in self.statistics or b not in self.statistics:
+            return True
+        common = self.statistics[a].merged(self.statistics[b])
+        limits = self._limits(a).tightened(self._limits(b))
+        return min(common.lo, 0.0) >= limits.lo and max(common.hi, 0.0) <= limits.hi

@@ -1,0 +1,80 @@
+"""Rewrite a canonical float model so that every node has one exact int8 form in both runtimes.
+
+Rules:
+    1. AveragePool is a depthwise Conv with weight 1 / (kh * kw): symmetric quantization makes that 127 at scale
+       1 / (127 kh kw), and both runtimes compute it exactly. Their own pooling kernels part by 1 in 2-13 % of the outputs.
+    2. Relu and Clip stand behind a Conv, Gemm, Add, Mul or GlobalAveragePool that nothing else reads, so that a grid can
+       make them free; elsewhere a requantize goes in between.
+    3. A requantize is a depthwise 1x1 Conv of ones (127 at scale 1/127): exact, where a native QUANTIZE parts in 6 %.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from edgegap.graph.affine import depthwise
+from edgegap.graph.nodes import add_initializer, attribute, graph_of, new_node, operand, shape_of, sole_consumer, take_over
+
+ARITHMETIC = frozenset({"Conv", "Gemm", "Add", "Mul", "GlobalAveragePool"})
+"""Ops that compute new values, and so have a grid of their own."""
+
+PASSING = frozenset({"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose"})
+"""Ops that only move integers, and so keep the grid of their input."""
+
+ACTIVATIONS = frozenset({"Relu", "Clip"})
+
+
+def lower(model: ir.Model) -> None:
+    """Apply the rules above to a canonical model, in place."""
+    for node in model.graph:
+        if node.op_type == "AveragePool":
+            _average_pool_to_depthwise(node)
+        elif node.op_type in ACTIVATIONS:
+            producer = operand(node).producer()
+            if producer is None or producer.op_type not in ARITHMETIC or sole_consumer(operand(node)) is not node:
+                requantize(node, 0)
+
+
+def requantize(node: ir.Node, index: int) -> ir.Value:
+    """Put a requantize (rule 3) on input `index` of `node`; returns the output of its Conv."""
+    x = operand(node, index)
+    shape = shape_of(x)
+    name = f"{x.name}_requantized"
+    if len(shape) == 4:
+        y = same = _identity(node, x, shape, name)
+    else:
+        flat = (shape[0], int(np.prod(shape[1:])))
+        spread = (*flat, 1, 1)
+        sizes = add_initializer(graph_of(node), f"{name}_shape", np.array([0, *spread[1:]], np.int64))
+        tall = new_node(node, "Reshape", [x, sizes], name=f"{name}_in", shape=spread).outputs[0]
+        same = _identity(node, tall, spread, name)
+        if len(shape) == 2:
+            y = new_node(node, "Flatten", [same], {"axis": 1}, name=f"{name}_out", shape=shape).outputs[0]
+        else:
+            back = add_initializer(graph_of(node), f"{name}_back", np.array([0, *shape[1:]], np.int64))
+            y = new_node(node, "Reshape", [same, back], name=f"{name}_out", shape=shape).outputs[0]
+    node.replace_input_with(index, y)
+    return same
+
+
+def _identity(like: ir.Node, x: ir.Value, shape: tuple[int, ...], name: str) -> ir.Value:
+    channels = shape[1]
+    return depthwise(like, x, np.ones((channels, 1, 1, 1)), np.zeros(channels), name=name, shape=shape)
+
+
+def _average_pool_to_depthwise(node: ir.Node) -> None:
+    x, y = operand(node), node.outputs[0]
+    channels = shape_of(x)[1]
+    kh, kw = attribute(node, "kernel_shape")
+    pooled = depthwise(
+        node,
+        x,
+        np.full((channels, 1, kh, kw), 1 / (kh * kw)),
+        np.zeros(channels),
+        name=f"{y.name}_pooled",
+        strides=tuple(attribute(node, "strides", [1, 1])),
+        pads=tuple(attribute(node, "pads", [0, 0, 0, 0])),
+        shape=shape_of(y),
+    )
+    take_over(node, pooled)

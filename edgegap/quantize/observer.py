@@ -1,0 +1,89 @@
+"""The observer: run calibration images through the float model and keep statistics of its activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgegap.errors import DataError, ModelError
+from edgegap.graph.nodes import describe, operand
+from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC
+from edgegap.quantize.statistics import Statistics
+
+BATCH = 8
+"""Images per calibration batch: activations of a batch are all the memory that calibration takes."""
+
+
+def observed_values(model: ir.Model) -> list[ir.Value]:
+    """The activations that need statistics: outputs of arithmetic behind their activation, inputs of linear layers."""
+    values: dict[str, ir.Value] = {}
+    for node in model.graph:
+        if node.op_type in ARITHMETIC:
+            y = node.outputs[0]
+            consumers = y.consumers()
+            if len(consumers) == 1 and consumers[0].op_type in ACTIVATIONS:
+                y = consumers[0].outputs[0]
+            values[str(y.name)] = y
+        if node.op_type in ("Conv", "Gemm"):
+            values.setdefault(str(operand(node).name), operand(node))
+    values.pop(str(model.graph.inputs[0].name), None)
+    return list(values.values())
+
+
+def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed: bool) -> dict[str, Statistics]:
+    """Statistics of every observed value and of the input, by name.
+
+    Args:
+        model: a canonical float model that is lowered.
+        batches: float32 [n, C, H, W], n at most `BATCH`; consumed once.
+        detailed: also keep histograms and channel means.
+
+    Raises:
+        ModelError: a NaN or an infinity in an activation, naming the layer.
+        DataError: no images.
+    """
+    import onnxruntime as ort  # noqa: PLC0415  # slow to import
+
+    values = observed_values(model)
+    session = ort.InferenceSession(_tapped(model, values), _quiet(ort), providers=["CPUExecutionProvider"])
+    source = str(model.graph.inputs[0].name)
+    names = [str(value.name) for value in values]
+    statistics = {name: Statistics() for name in (source, *names)}
+    for batch in batches:
+        statistics[source].update(batch, detailed=detailed)
+        for value, array in zip(values, session.run(names, {source: batch}), strict=True):
+            tracked = statistics[str(value.name)]
+            tracked.update(array, detailed=detailed)
+            if not np.isfinite(tracked.lo + tracked.hi):
+                producer = value.producer()
+                raise ModelError(
+                    "its output is NaN or infinite on the calibration images",
+                    where=describe(producer) if producer is not None else source,
+                    hint="Check the preprocessing: the pixels may be scaled wrongly for this network.",
+                )
+    if not statistics[source].images:
+        raise DataError("there are no calibration images", hint="Give some with --calib.")
+    return statistics
+
+
+def _tapped(model: ir.Model, values: list[ir.Value]) -> bytes:
+    """The model with a free batch size and every one of `values` among its outputs, serialized."""
+    copy = model.clone()
+    graph = copy.graph
+    shape = list(graph.inputs[0].shape or ())
+    graph.inputs[0].shape = ir.Shape(["N", *shape[1:]])
+    by_name = {output.name: output for node in graph for output in node.outputs}
+    for output in by_name.values():
+        output.shape = None
+    graph.outputs.clear()
+    graph.outputs.extend(by_name[value.name] for value in values)
+    return ir.to_proto(copy).SerializeToString()
+
+
+def _quiet(ort):  # type: ignore[no-untyped-def]  # onnxruntime has no type stubs
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return options

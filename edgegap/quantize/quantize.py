@@ -1,0 +1,93 @@
+"""From a canonical float model and calibration images to one QDQ model in normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgegap.graph.nodes import attribute, describe, operand, required_constant, shape_of
+from edgegap.quantize.grids import choose_grids
+from edgegap.quantize.lower import lower
+from edgegap.quantize.normal_form import Io, write_normal_form
+from edgegap.quantize.observer import observe
+from edgegap.quantize.parameters import Grid
+from edgegap.quantize.recipe import Recipe
+from edgegap.quantize.statistics import Statistics
+from edgegap.quantize.verify import verify_normal_form
+from edgegap.quantize.weights import LinearParameters, quantize_linear
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A quantization.
+
+    Args:
+        model: the QDQ model in normal form.
+        input_grid: the grid of the input.
+        notices: one line on everything that a user should know, such as a channel without weights.
+        images: how many calibration images were seen.
+    """
+
+    model: ir.Model
+    input_grid: Grid
+    notices: tuple[str, ...]
+    images: int
+
+
+def quantize(
+    model: ir.Model,
+    batches: Iterable[NDArray[np.float32]],
+    recipe: Recipe,
+    *,
+    table: NDArray[np.float32] | None,
+    io: Io = "float",
+) -> Quantized:
+    """Quantize a canonical float model, which is only read.
+
+    Args:
+        model: in canonical form.
+        batches: calibration images, float32 [n, C, H, W]; consumed once, in constant memory.
+        recipe: how ranges and biases are chosen.
+        table: float32 [C, 256], the value of every pixel; None where the input is not 8-bit images.
+        io: whether the QDQ model takes and gives float values, or uint8 integers.
+
+    Raises:
+        ModelError: an activation that is NaN or infinite, naming the layer.
+        DataError: no calibration images.
+    """
+    lowered = model.clone()
+    lower(lowered)
+    statistics = observe(lowered, batches, detailed=recipe.bias_correction or recipe.ranges != "minmax")
+    notices = [
+        f"the output of {describe(node)} is the same for every calibration image and position"
+        for node in lowered.graph
+        if (seen := statistics.get(str(node.outputs[0].name))) is not None and seen.lo == seen.hi
+    ]
+    grids = choose_grids(lowered, statistics, recipe.ranges, table)
+    linear = {}
+    for node in lowered.graph:
+        if node.op_type in ("Conv", "Gemm"):
+            parameters = _linear(node, grids, statistics if recipe.bias_correction else {})
+            linear[str(node.outputs[0].name)] = parameters
+            if parameters.dead:
+                notices.append(f"{describe(node)} has {parameters.dead} channels whose weights are all zero")
+    written = write_normal_form(lowered, grids, linear, io)
+    verify_normal_form(written)
+    source = str(lowered.graph.inputs[0].name)
+    return Quantized(written, grids[source], tuple(notices), statistics[source].images)
+
+
+def _linear(node: ir.Node, grids: dict[str, Grid], statistics: dict[str, Statistics]) -> LinearParameters:
+    x = str(operand(node).name)
+    weight, bias = required_constant(node, 1, "weight"), required_constant(node, 2, "bias")
+    seen = statistics.get(x)
+    mean = seen.mean if seen is not None and shape_of(operand(node))[1] == _inputs(node, weight) else None
+    return quantize_linear(weight, bias, grids[x], input_mean=mean, groups=attribute(node, "group", 1))
+
+
+def _inputs(node: ir.Node, weight: NDArray[np.float32]) -> int:
+    return weight.shape[1] * int(attribute(node, "group", 1))

@@ -1,0 +1,96 @@
+"""What the calibration images say about one activation, in constant memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BINS = 4096
+_SAMPLED = 16384
+
+
+class Histogram:
+    """Counts of values in equal bins over [-2**exponent, 2**exponent).
+
+    The range doubles, and pairs of bins merge, when a value does not fit: one pass over the data is enough.
+    """
+
+    def __init__(self) -> None:
+        self.exponent: int | None = None
+        self.counts: NDArray[np.int64] = np.zeros(_BINS, np.int64)
+
+    def update(self, values: NDArray[np.float32]) -> None:
+        """Count finite `values`."""
+        largest = float(np.abs(values).max(initial=0.0))
+        self._reach(int(np.floor(np.log2(largest))) + 1 if largest > 0 else -20)
+        if self.exponent is not None:
+            index = ((values.astype(np.float64) * 2.0**-self.exponent + 1) * (_BINS / 2)).astype(np.int64)
+            self.counts += np.bincount(np.clip(index, 0, _BINS - 1), minlength=_BINS)
+
+    def merge(self, other: Histogram) -> None:
+        """Add the counts of `other`."""
+        if other.exponent is None:
+            return
+        self._reach(other.exponent)
+        copy = Histogram()
+        copy.exponent, copy.counts = other.exponent, other.counts.copy()
+        copy._reach(self.exponent if self.exponent is not None else other.exponent)
+        self.counts += copy.counts
+
+    def centres(self) -> NDArray[np.float64]:
+        """The middle of every bin."""
+        return ((np.arange(_BINS) + 0.5) / (_BINS / 2) - 1) * 2.0 ** (self.exponent or 0)
+
+    def _reach(self, exponent: int) -> None:
+        if self.exponent is None:
+            self.exponent = exponent
+        while self.exponent < exponent:
+            pairs = self.counts.reshape(-1, 2).sum(axis=1)
+            quarter = np.zeros(_BINS // 4, np.int64)
+            self.counts = np.concatenate([quarter, pairs, quarter])
+            self.exponent += 1
+
+
+@dataclass
+class Statistics:
+    """Range, distribution and per-channel mean of one activation.
+
+    Args:
+        lo: the smallest value seen.
+        hi: the largest value seen.
+        histogram: of a regular sample, at most 16,384 values of an image.
+        mean: [C], over images and positions; None until something was seen.
+        images: how many images were seen.
+    """
+
+    lo: float = np.inf
+    hi: float = -np.inf
+    histogram: Histogram = field(default_factory=Histogram)
+    mean: NDArray[np.float64] | None = None
+    images: int = 0
+
+    def update(self, batch: NDArray[np.float32], *, detailed: bool) -> None:
+        """Take in the activation of a batch.
+
+        Args:
+            batch: [n, C, ...].
+            detailed: also keep the histogram and the mean, which only some recipes need.
+        """
+        self.lo, self.hi = min(self.lo, float(batch.min())), max(self.hi, float(batch.max()))
+        if detailed:
+            # An odd stride visits every channel and column of maps whose sizes are powers of two.
+            stride = max(1, batch[0].size // _SAMPLED) | 1
+            self.histogram.update(batch.reshape(-1)[::stride])
+            mean = batch.mean(axis=(0, *range(2, batch.ndim)), dtype=np.float64)
+            seen = 0.0 if self.mean is None else self.mean * self.images
+            self.mean = (seen + mean * len(batch)) / (self.images + len(batch))
+        self.images += len(batch)
+
+    def merged(self, other: Statistics) -> Statistics:
+        """The statistics of both activations together; they have no channels in common, so no mean."""
+        histogram = Histogram()
+        histogram.merge(self.histogram)
+        histogram.merge(other.histogram)
+        return Statistics(min(self.lo, other.lo), max(self.hi, other.hi), histogram, None, self.images + other.images)
