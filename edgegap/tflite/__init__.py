@@ -1,0 +1,7 @@
+"""ONNX (float, or quantized in normal form) to TFLite: the writer spells, it decides nothing."""
+
+from __future__ import annotations
+
+from edgegap.tflite.write import write_tflite
+
+__all__ = ["write_tflite"]

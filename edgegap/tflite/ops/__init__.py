@@ -1,0 +1,35 @@
+"""The table from ONNX op to the function that spells it: `spell(node, writer)` appends TFLite operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+
+from edgegap.tflite.ops.boundary import dequantize, quantize
+from edgegap.tflite.ops.elementwise import add, clip, mul
+from edgegap.tflite.ops.linear import conv, gemm
+from edgegap.tflite.ops.pad import pad
+from edgegap.tflite.ops.pool import average_pool, global_average_pool, max_pool
+from edgegap.tflite.ops.shape import concat, reshape, slice_, transpose
+from edgegap.tflite.writer import Writer
+
+SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
+    "Add": add,
+    "AveragePool": average_pool,
+    "Clip": clip,
+    "Concat": concat,
+    "Conv": conv,
+    "DequantizeLinear": dequantize,
+    "Flatten": reshape,
+    "Gemm": gemm,
+    "GlobalAveragePool": global_average_pool,
+    "MaxPool": max_pool,
+    "Mul": mul,
+    "Pad": pad,
+    "QuantizeLinear": quantize,
+    "Relu": clip,
+    "Reshape": reshape,
+    "Slice": slice_,
+    "Transpose": transpose,
+}
