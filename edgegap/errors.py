@@ -1,19 +1,19 @@
 """Every error that EdgeGAP raises on purpose, and the exit status that each becomes.
 
-    EdgeGapError
-    ├── InputError               2   the input or the call is wrong
-    │   ├── ModelError               the network: cannot be loaded, traced or read
-    │   │   ├── WeightsError         the state dict does not fit, or is not one
-    │   │   └── UnsupportedOpError   a node that EdgeGAP cannot quantize or write
-    │   ├── DataError                the images, their labels or the classes
-    │   ├── SettingsError            a preprocessing record, recipe or target profile
-    │   └── BundleError              the bundle folder: exists, is missing, was altered
-    ├── GateError                1   the work was done and the result is not good enough
-    │   └── IdentityError            the two int8 files give different integers
-    ├── DeviceError              3   a device, disk or runtime failed
-    │   ├── DiskError                no space, no permission
-    │   └── RuntimeFailure           a runtime could not load or run an artifact
-    └── InternalError            3   a promise of EdgeGAP's own is broken; please report it
+EdgeGapError
+├── InputError               2   the input or the call is wrong
+│   ├── ModelError               the network: cannot be loaded, traced or read
+│   │   ├── WeightsError         the state dict does not fit, or is not one
+│   │   └── UnsupportedOpError   a node that EdgeGAP cannot quantize or write
+│   ├── DataError                the images, their labels or the classes
+│   ├── SettingsError            a preprocessing record, recipe or target profile
+│   └── BundleError              the bundle folder: exists, is missing, was altered
+├── GateError                1   the work was done and the result is not good enough
+│   └── IdentityError            the two int8 files give different integers
+├── DeviceError              3   a device, disk or runtime failed
+│   ├── DiskError                no space, no permission
+│   └── RuntimeFailure           a runtime could not load or run an artifact
+└── InternalError            3   a promise of EdgeGAP's own is broken; please report it
 """
 
 from __future__ import annotations

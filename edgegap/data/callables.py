@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from edgegap.data.preprocess import Pixels, Values
-from edgegap.data.source import KINDS, Sample, check_label, check_pixels, check_take
-from edgegap.errors import DataError, EdgeGapError
+from edgegap.data.source import Sample, check_label, check_pixels, check_take
+from edgegap.errors import DataError
+from edgegap.usercode import find_callable, raised
 
 YIELDS = (
     "It takes no argument and yields (image, label): uint8 [H, W, C] pixels or float32 [C, H, W] values that are "
@@ -58,7 +53,7 @@ class CallableSource:
         try:
             yield from self.function()
         except (Exception, SystemExit) as error:
-            raise _raised(error, self.spec) from error
+            raise raised(error, self.spec, DataError, YIELDS) from error
 
     def _label(self, label: object, where: str) -> int | None:
         if label is None:
@@ -72,64 +67,10 @@ class CallableSource:
 def open_callable(spec: str, classes: tuple[str, ...] | None) -> CallableSource:
     """The source of `package.module:callable` or `file.py:callable`.
 
-    As when Python itself runs a script or a module, the file's folder or the working directory comes first in
-    `sys.path`.
-
     Raises:
         DataError: no such file, module or callable, or importing it raises.
     """
-    target, _, name = spec.rpartition(":")
-    try:
-        module = _import_file(Path(target)) if target.endswith(".py") else _import_module(target)
-        function = getattr(module, name, None)
-    except (Exception, SystemExit) as error:
-        raise _raised(error, spec) from error
-    if not callable(function):
-        raise DataError(
-            f"{target} has {'nothing' if function is None else 'no function'} called {name!r}", where=spec, hint=YIELDS
-        )
-    return CallableSource(spec, function, classes)
-
-
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise DataError("no such file", where=str(path), hint="Check the path before the colon.")
-    _search_first(path.parent)
-    name = f"data_callable_{path.stem}"
-    found = importlib.util.spec_from_file_location(name, path)
-    if found is None or found.loader is None:
-        raise DataError("not a Python file", where=str(path), hint="Check the path before the colon.")
-    module = importlib.util.module_from_spec(found)
-    sys.modules[name] = module  # dataclasses and pickle look the module up by its name
-    found.loader.exec_module(module)
-    return module
-
-
-def _import_module(name: str) -> ModuleType:
-    _search_first(Path())
-    return importlib.import_module(name)
-
-
-def _search_first(folder: Path) -> None:
-    absolute = str(folder.resolve())
-    if absolute not in sys.path:
-        sys.path.insert(0, absolute)
-
-
-def _raised(error: BaseException, spec: str) -> EdgeGapError:
-    """What the person's code raised (a script may also end itself: SystemExit), with the line that was running."""
-    if isinstance(error, EdgeGapError):
-        return error
-    target = spec.rpartition(":")[0]
-    if isinstance(error, ModuleNotFoundError) and error.name and f"{target}.".startswith(f"{error.name}."):
-        return DataError(f"no module is called {error.name!r}", where=spec, hint=KINDS)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename not in (__file__, importlib.__file__) and not frame.filename.startswith("<frozen")
-    ]
-    line = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return DataError(f"raised {type(error).__name__}: {error}{line}", where=spec, hint=YIELDS)
+    return CallableSource(spec, find_callable(spec, DataError, YIELDS), classes)
 
 
 def _image(image: object, where: str) -> Pixels | Values:

@@ -26,6 +26,7 @@ from edgegap.graph.nodes import (
     shape_of,
     sole_consumer,
     take_over,
+    unsupported,
 )
 
 Affine = tuple[ir.Value, NDArray[np.float64], NDArray[np.float64]]
@@ -55,6 +56,8 @@ def fold_affine(model: ir.Model) -> bool:
 
 def _affine_of(node: ir.Node) -> Affine | None:
     if node.op_type == "BatchNormalization":
+        if attribute(node, "training_mode", 0):
+            raise unsupported(node, "it is in training mode", "Call eval() before exporting.")
         gamma, beta, mean, var = (
             required_constant(node, k, what).astype(np.float64)
             for k, what in enumerate(("scale", "bias", "mean", "variance"), start=1)
@@ -88,7 +91,7 @@ def _per_channel(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[
     if len(shape) not in (2, 4) or array.ndim > len(shape):
         return None
     padded = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
-    if any(size != 1 for axis, size in enumerate(padded.shape) if axis != 1):
+    if any(size != 1 for axis, size in enumerate(padded.shape) if axis != 1) or padded.size not in (1, shape[1]):
         return None
     return np.broadcast_to(padded.reshape(-1), (shape[1],)).astype(np.float64)
 
@@ -99,7 +102,9 @@ def _fold(linear: ir.Node, scale: NDArray[np.float64], shift: NDArray[np.float64
     new_weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
     names = [operand(linear, k).name for k in (1, 2)]
     linear.replace_input_with(1, add_initializer(graph, f"{names[0]}_folded", new_weight.astype(np.float32)))
-    linear.replace_input_with(2, add_initializer(graph, f"{names[1]}_folded", (bias * scale + shift).astype(np.float32)))
+    linear.replace_input_with(
+        2, add_initializer(graph, f"{names[1]}_folded", (bias * scale + shift).astype(np.float32))
+    )
 
 
 def _to_depthwise(node: ir.Node, affine: Affine) -> None:

@@ -62,7 +62,9 @@ def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
     """
     if len(model.graph.outputs) != 1:
         names = ", ".join(str(v.name) for v in model.graph.outputs)
-        raise ModelError(f"the network has {len(model.graph.outputs)} outputs ({names})", hint="Return the logits only.")
+        raise ModelError(
+            f"the network has {len(model.graph.outputs)} outputs ({names})", hint="Return the logits only."
+        )
     bind_input(model, input_shape)
     for _ in range(4):
         changes = [_apply(step, model) for step in PASSES]

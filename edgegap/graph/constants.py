@@ -4,7 +4,8 @@ Rules:
     1. A Constant node becomes an initializer.
     2. Shape of a value whose shape is static is a constant.
     3. A node whose inputs are all initializers is evaluated once with ONNX's reference implementation.
-    4. A Clip, Relu or arithmetic node on constants falls under rule 3; a node with a subgraph never does.
+    4. A Clip, Relu or arithmetic node on constants falls under rule 3; a node with a subgraph or of a domain other than
+       ONNX's own never does.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _value_of(node: ir.Node, opset: int) -> NDArray[Any] | None:
             return None
         dims = np.array([int(d) for d in shape], np.int64)  # type: ignore[arg-type]  # all int, checked above
         return dims[slice(attribute(node, "start", 0), attribute(node, "end"))]
-    if node.op_type in _NEVER_FOLDED or len(node.outputs) != 1 or not node.inputs:
+    if node.op_type in _NEVER_FOLDED or node.domain or len(node.outputs) != 1 or not node.inputs:
         return None
     if any(attr.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for attr in node.attributes.values()):
         return None
@@ -60,7 +61,7 @@ def _evaluate(node: ir.Node, arrays: list[NDArray[Any] | None], opset: int) -> N
     from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # slow to import, and rarely needed
 
     inputs = [None if a is None else ir.val(f"x{k}", dtype=ir.tensor(a).dtype) for k, a in enumerate(arrays)]
-    copy = ir.node(node.op_type, inputs, attributes=list(node.attributes.values()), outputs=[ir.val("y")])
+    copy = ir.node(node.op_type, inputs, attributes=dict(node.attributes), outputs=[ir.val("y")])
     known = [value for value in inputs if value is not None]
     graph = ir.Graph(known, copy.outputs, nodes=[copy], opset_imports={"": opset}, name="constant")
     proto = ir.to_proto(ir.Model(graph, ir_version=10))

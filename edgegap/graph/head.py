@@ -1,11 +1,11 @@
 """What kind of head a canonical network ends in.
 
-    gap         class maps from the last convolution, averaged into logits (Lin, Chen & Yan, 'Network In Network', 2013),
-                with or without a ReLU on the maps
-    gap-linear  global average, then one linear layer: class activation maps exist
-                (Zhou et al., 'Learning Deep Features for Discriminative Localization', 2016)
-    fc          any other network that ends in a fully connected layer
-    none        anything else
+gap         class maps from the last convolution, averaged into logits (Lin, Chen & Yan, 'Network In Network', 2013),
+            with or without a ReLU on the maps
+gap-linear  global average, then one linear layer: class activation maps exist
+            (Zhou et al., 'Learning Deep Features for Discriminative Localization', 2016)
+fc          any other network that ends in a fully connected layer
+none        anything else
 """
 
 from __future__ import annotations

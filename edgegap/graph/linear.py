@@ -37,9 +37,8 @@ def normalize_linear(model: ir.Model) -> bool:
             changed |= _normalize_conv(node)
         elif node.op_type == "Gemm":
             changed |= _normalize_gemm(node)
-        elif node.op_type == "MatMul" and constant(node.inputs[1]) is not None and len(shape_of(operand(node))) == 2:
-            _matmul_to_gemm(node)
-            changed = True
+        elif node.op_type == "MatMul":
+            changed |= _matmul_to_gemm(node)
     return changed
 
 
@@ -57,6 +56,8 @@ def _normalize_conv(node: ir.Node) -> bool:
         "pads": resolve_auto_pad(node, list(weight.shape[2:])),
     }
     has_bias = len(node.inputs) > 2 and node.inputs[2] is not None
+    if has_bias:
+        required_constant(node, 2, "bias")
     if has_bias and all(attribute(node, key) == value for key, value in attributes.items()):
         return False
     graph, y = graph_of(node), node.outputs[0]
@@ -78,6 +79,8 @@ def _normalize_gemm(node: ir.Node) -> bool:
     bias = None if len(node.inputs) < 3 or node.inputs[2] is None else required_constant(node, 2, "bias")
     transposed = bool(attribute(node, "transB", 0))
     outputs = weight.shape[0] if transposed else weight.shape[1]
+    if bias is not None and bias.size not in (1, outputs):
+        raise unsupported(node, f"its bias has the shape {bias.shape}", "Give it one value per output.")
     if transposed and alpha == beta == 1.0 and bias is not None and bias.shape == (outputs,):
         return False
     matrix = weight if transposed else weight.T
@@ -86,17 +89,19 @@ def _normalize_gemm(node: ir.Node) -> bool:
     return True
 
 
-def _matmul_to_gemm(node: ir.Node) -> None:
-    weight = required_constant(node, 1, "weight")
+def _matmul_to_gemm(node: ir.Node) -> bool:
+    weight = constant(node.inputs[1])
+    if weight is None or weight.ndim != 2 or len(shape_of(operand(node))) != 2:
+        return False
     bias = np.zeros(weight.shape[1], np.float32)
-    end = node
     add = sole_consumer(node.outputs[0])
-    if add is not None and add.op_type == "Add":
+    if add is not None and add.op_type == "Add" and shape_of(add.outputs[0]) == shape_of(node.outputs[0]):
         other = next((a for a in map(constant, add.inputs) if a is not None), None)
         if other is not None and other.size in (1, weight.shape[1]):
             bias = np.broadcast_to(other.reshape(-1), bias.shape).astype(np.float32)
             replace(add, node.outputs[0])
-    _put_gemm(end, weight.T, bias)
+    _put_gemm(node, weight.T, bias)
+    return True
 
 
 def _put_gemm(node: ir.Node, weight: np.ndarray, bias: np.ndarray) -> None:

@@ -99,7 +99,7 @@ def unique_name(graph: ir.Graph, name: str) -> str:
 def add_initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
     """A new initializer of `graph` under a unique name."""
     name = unique_name(graph, name)
-    tensor = ir.tensor(np.ascontiguousarray(array), name=name)
+    tensor = ir.tensor(np.asarray(array, order="C"), name=name)
     value = ir.val(name, dtype=tensor.dtype, shape=ir.Shape(tensor.shape), const_value=tensor)
     graph.register_initializer(value)
     return value

@@ -11,7 +11,16 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgegap.graph.nodes import add_initializer, attribute, constant, graph_of, operand, required_constant, shape_of, unsupported
+from edgegap.graph.nodes import (
+    add_initializer,
+    attribute,
+    constant,
+    graph_of,
+    operand,
+    required_constant,
+    shape_of,
+    unsupported,
+)
 
 
 def resolve_auto_pad(node: ir.Node, kernel: list[int]) -> list[int]:
@@ -42,7 +51,8 @@ def normalize_padding(model: ir.Model) -> bool:
         elif node.op_type == "Pad":
             changed |= _write_over_all_axes(node)
         elif node.op_type == "Conv" and attribute(node, "pads") is not None:
-            changed |= _absorb_pad(node)
+            while _absorb_pad(node):
+                changed = True
     return changed
 
 
@@ -67,6 +77,8 @@ def _write_over_all_axes(node: ir.Node) -> bool:
 def _absorb_pad(node: ir.Node) -> bool:
     pad = operand(node).producer()
     if pad is None or pad.op_type != "Pad" or attribute(pad, "mode", "constant") != "constant":
+        return False
+    if len(shape_of(operand(pad))) != 4:
         return False
     pads = constant(pad.inputs[1])
     value = constant(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] is not None else np.float32(0)

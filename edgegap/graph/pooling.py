@@ -80,9 +80,7 @@ def _spell_out_ceil(node: ir.Node) -> None:
     out = shape_of(node.outputs[0])[2:]
     kernel, strides = attribute(node, "kernel_shape"), attribute(node, "strides", [1, 1])
     pads = attribute(node, "pads", [0, 0, 0, 0])
-    needed = [
-        (out[d] - 1) * strides[d] + kernel[d] - size - pads[d] for d, size in enumerate((height, width))
-    ]
+    needed = [(out[d] - 1) * strides[d] + kernel[d] - size - pads[d] for d, size in enumerate((height, width))]
     grown = [max(needed[d], pads[d + 2]) for d in range(2)]
     if node.op_type == "AveragePool" and attribute(node, "count_include_pad", 0) and grown != pads[2:]:
         # The rows that ceil_mode adds never count, the given padding does.

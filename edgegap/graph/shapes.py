@@ -31,3 +31,10 @@ def bind_input(model: ir.Model, shape: tuple[int, ...]) -> None:
         for output in node.outputs:
             output.shape = None
     infer_shapes(model)
+
+
+def set_batch(model: ir.Model, batch: int) -> None:
+    """Bind the batch size of a model that does not depend on it, canonical or in normal form."""
+    shape = list(model.graph.inputs[0].shape or ())
+    if shape[0] != batch:
+        bind_input(model, (batch, *(int(d) for d in shape[1:])))  # type: ignore[call-overload]  # static by form

@@ -58,7 +58,11 @@ def _why_inexact(node: ir.Node, table: NDArray[np.float32] | None) -> str | None
         grid = grid_of(node.outputs[0])
         if table is None:
             return "the input is not 8-bit images: a value may lie on a tie"
-        return None if grid and distance_to_tie(table, grid) >= MARGIN else "a pixel value lies on a tie of the input's grid"
+        return (
+            None
+            if grid and distance_to_tie(table, grid) >= MARGIN
+            else "a pixel value lies on a tie of the input's grid"
+        )
     if node.op_type not in ("Add", "GlobalAveragePool"):
         return None
     quantize = sole_consumer(node.outputs[0])

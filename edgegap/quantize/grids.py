@@ -38,13 +38,11 @@ def choose_grids(
         grids, conflicts = _grids(model, classes, method, table)
         conflicts = [*classes.conflicts, *conflicts]
         if not conflicts:
-            return {
-                str(value.name): grids[classes.of(value)]
-                for value in _values(model)
-                if classes.of(value) in grids
-            }
+            return {str(value.name): grids[classes.of(value)] for value in _values(model) if classes.of(value) in grids}
         for node, index in conflicts:
-            source = statistics.get(str(operand(node, index).name), classes.statistics[classes.of(operand(node, index))])
+            source = statistics.get(
+                str(operand(node, index).name), classes.statistics[classes.of(operand(node, index))]
+            )
             statistics[str(requantize(node, index).name)] = source
 
 
@@ -101,9 +99,7 @@ def _snap_adds(
 ) -> list[Conflict]:
     """Snap every group of Adds, in place of their grids; the inputs that must be requantized before that works."""
     adds = [node for node in model.graph if node.op_type == "Add"]
-    conflicts = [
-        (node, k) for node in adds for k in range(2) if classes.of(operand(node, k)) in classes.fixed
-    ]
+    conflicts = [(node, k) for node in adds for k in range(2) if classes.of(operand(node, k)) in classes.fixed]
     if conflicts:
         return conflicts
     # A value that only Adds read is added to something of a coarser grid: a requantized copy would be just as coarse.

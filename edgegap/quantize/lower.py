@@ -14,7 +14,16 @@ import numpy as np
 import onnx_ir as ir
 
 from edgegap.graph.affine import depthwise
-from edgegap.graph.nodes import add_initializer, attribute, graph_of, new_node, operand, shape_of, sole_consumer, take_over
+from edgegap.graph.nodes import (
+    add_initializer,
+    attribute,
+    graph_of,
+    new_node,
+    operand,
+    shape_of,
+    sole_consumer,
+    take_over,
+)
 
 ARITHMETIC = frozenset({"Conv", "Gemm", "Add", "Mul", "GlobalAveragePool"})
 """Ops that compute new values, and so have a grid of their own."""

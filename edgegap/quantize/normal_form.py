@@ -1,11 +1,11 @@
 """Write a lowered float model and its grids as one QDQ model in normal form.
 
-    1. Arithmetic (Conv, Gemm, Add, Mul, GlobalAveragePool) reads DequantizeLinear values and is read by one
-       QuantizeLinear.
-    2. Everything that only moves values works on the integers themselves, with nothing around it.
-    3. Relu and Clip are gone: the integers saturate where they would clip.
-    4. Activations are uint8 with one scale, weights int8 with zero point 0 and one scale per output channel, biases int32
-       at the scale of the accumulator.
+1. Arithmetic (Conv, Gemm, Add, Mul, GlobalAveragePool) reads DequantizeLinear values and is read by one
+   QuantizeLinear.
+2. Everything that only moves values works on the integers themselves, with nothing around it.
+3. Relu and Clip are gone: the integers saturate where they would clip.
+4. Activations are uint8 with one scale, weights int8 with zero point 0 and one scale per output channel, biases int32
+   at the scale of the accumulator.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ class _Writer:
         for value in node.inputs:
             if value is not None:
                 array = constant(value)
-                inputs.append(self.integers[str(value.name)] if array is None else self._constant(str(value.name), array))
+                inputs.append(
+                    self.integers[str(value.name)] if array is None else self._constant(str(value.name), array)
+                )
         if node.op_type == "Pad":
             fill = constant(node.inputs[2]) if len(node.inputs) > 2 else None
             integer = self._grids[str(y.name)].quantize(np.zeros(()) if fill is None else fill.reshape(()))
@@ -178,9 +180,7 @@ class _Writer:
         like: ir.Node | None,
         attributes: Mapping[str, ir.Attr] | None = None,
     ) -> ir.Value:
-        node = ir.node(
-            op_type, inputs, attributes=dict(attributes or {}), name=f"{name}_node", outputs=[ir.val(name)]
-        )
+        node = ir.node(op_type, inputs, attributes=dict(attributes or {}), name=f"{name}_node", outputs=[ir.val(name)])
         if like is not None:
             node.metadata_props.update(like.metadata_props)
         self.nodes.append(node)

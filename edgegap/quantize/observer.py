@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgegap.errors import DataError, ModelError
 from edgegap.graph.nodes import describe, operand
+from edgegap.ort import session
 from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC
 from edgegap.quantize.statistics import Statistics
 
@@ -45,16 +46,14 @@ def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed
         ModelError: a NaN or an infinity in an activation, naming the layer.
         DataError: no images.
     """
-    import onnxruntime as ort  # noqa: PLC0415  # slow to import
-
     values = observed_values(model)
-    session = ort.InferenceSession(_tapped(model, values), _quiet(ort), providers=["CPUExecutionProvider"])
+    runner = session(_tapped(model, values))
     source = str(model.graph.inputs[0].name)
     names = [str(value.name) for value in values]
     statistics = {name: Statistics() for name in (source, *names)}
     for batch in batches:
         statistics[source].update(batch, detailed=detailed)
-        for value, array in zip(values, session.run(names, {source: batch}), strict=True):
+        for value, array in zip(values, runner.run(names, {source: batch}), strict=True):
             tracked = statistics[str(value.name)]
             tracked.update(array, detailed=detailed)
             if not np.isfinite(tracked.lo + tracked.hi):
@@ -81,9 +80,3 @@ def _tapped(model: ir.Model, values: list[ir.Value]) -> bytes:
     graph.outputs.clear()
     graph.outputs.extend(by_name[value.name] for value in values)
     return ir.to_proto(copy).SerializeToString()
-
-
-def _quiet(ort):  # type: ignore[no-untyped-def]  # onnxruntime has no type stubs
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    return options

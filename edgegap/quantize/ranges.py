@@ -1,9 +1,9 @@
 """From statistics to the range that a grid spans.
 
-    minmax  everything that was seen.
-    mse     the clipped range with the least mean squared error of quantization over the histogram
-            (Banner et al., 'Post training 4-bit quantization of convolutional networks for rapid-deployment', 2019;
-            here by search over clipping factors instead of a closed form).
+minmax  everything that was seen.
+mse     the clipped range with the least mean squared error of quantization over the histogram
+        (Banner et al., 'Post training 4-bit quantization of convolutional networks for rapid-deployment', 2019;
+        here by search over clipping factors instead of a closed form).
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def verify_normal_form(model: ir.Model) -> None:
             _verify_moving(node)
         elif node.op_type == "QuantizeLinear":
             producer = operand(node).producer()
-            _require(producer is None or producer.op_type in ARITHMETIC, node, "it quantizes a value that is not computed")
+            _require(
+                producer is None or producer.op_type in ARITHMETIC, node, "it quantizes a value that is not computed"
+            )
         elif node.op_type != "DequantizeLinear":
             raise InternalError("this op has no place in the normal form", where=describe(node))
 
@@ -72,7 +74,9 @@ def _verify_arithmetic(node: ir.Node) -> None:
         _require(scale.shape == (integers.shape[0],), node, f"input {index} is not quantized per channel")
         scales[index] = scale
     _require(
-        np.array_equal(scales[2], np.float32(grid.scale if grid else 0) * scales[1]), node, "the bias is off the accumulator's scale"
+        np.array_equal(scales[2], np.float32(grid.scale if grid else 0) * scales[1]),
+        node,
+        "the bias is off the accumulator's scale",
     )
 
 

@@ -69,7 +69,9 @@ def quantize_linear(
     integers = np.clip(np.rint(flat / scale[:, None].astype(np.float64)), -WMAX, WMAX)
     total = bias.astype(np.float64)
     if input_mean is not None:
-        error = (flat - integers * scale[:, None].astype(np.float64)).reshape(len(flat), weight.shape[1], -1).sum(axis=2)
+        error = (
+            (flat - integers * scale[:, None].astype(np.float64)).reshape(len(flat), weight.shape[1], -1).sum(axis=2)
+        )
         per_group = np.repeat(input_mean.reshape(groups, -1), len(flat) // groups, axis=0)
         total = total + (error * per_group).sum(axis=1)
     bias_scale = np.float32(grid.scale) * scale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgegap.tflite.read import tensor_names
 from edgegap.tflite.write import write_tflite
 
-__all__ = ["write_tflite"]
+__all__ = ["tensor_names", "write_tflite"]

@@ -17,16 +17,15 @@ OTHER_SHAPES = [(2, 5, 4, 6), (1, 5, 1, 1), (2, 1, 4, 6), (1, 1, 1, 1), (5, 1, 1
 
 
 @pytest.mark.parametrize("op", ["Add", "Mul"])
-@pytest.mark.parametrize("other", OTHER_SHAPES)
-@pytest.mark.parametrize("is_constant", [True, False])
+@pytest.mark.parametrize(
+    ("other", "is_constant"), [*((s, True) for s in OTHER_SHAPES), *((s, False) for s in OTHER_SHAPES[:-1])]
+)
 def test_numpys_broadcasting_survives_nhwc(op: str, other: tuple[int, ...], is_constant: bool) -> None:
     net = Net()
     x = net.input("x", (2, 5, 4, 6))
     values = net.normal(*other)
     y = net.op(op, [net.constant(values) if is_constant else net.input("b", other), x])
     feeds = [net.normal(2, 5, 4, 6), *([] if is_constant else [values])]
-    if not is_constant and other == ():
-        pytest.skip("a scalar is no input of a network")
     assert_same_floats(net.model(y), *feeds)
 
 

@@ -1,0 +1,123 @@
+"""The manifest: what a bundle holds and how it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgegap.errors import BundleError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One exported file.
+
+    Args:
+        name: inside the bundle.
+        format: 'onnx' (NCHW) or 'tflite' (NHWC).
+        precision: 'float' or 'int8'.
+        bytes: its size.
+        sha256: of its content.
+    """
+
+    name: str
+    format: Literal["onnx", "tflite"]
+    precision: Literal["float", "int8"]
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of manifest.json.
+
+    Args:
+        model: what was exported, as the user named it.
+        head: 'gap', 'gap-linear', 'fc' or 'none'.
+        classes: names in the order of the outputs, or None where nobody gave any.
+        preprocessing: the record that turns images into inputs, or None where the data is preprocessed already.
+        input_shape: N, C, H, W.
+        outputs: how many.
+        io: what the int8 files take and give, 'float' or 'int8'; None in a float bundle.
+        input_scale: of the int8 files' input integers; None in a float bundle.
+        input_zero_point: likewise, on the signed grid (-128..127).
+        output_scale: of the int8 files' output integers; None in a float bundle.
+        output_zero_point: likewise, on the signed grid (-128..127).
+        recipe: name of the recipe; None in a float bundle.
+        target: name of the target profile; None in a float bundle.
+        calibration: the data it was calibrated on, as the user named it; None in a float bundle.
+        calibration_images: how many images that were.
+        exactness: 'exact' where both int8 files give the same integers for every 8-bit image, else 'bounded'; None in a
+            float bundle.
+        inexact: the first op that is not exact, and why.
+        files: what was exported.
+        tools: versions of EdgeGAP and of what it used.
+        format_version: of this record.
+    """
+
+    model: str
+    head: str
+    classes: tuple[str, ...] | None
+    preprocessing: dict[str, Any] | None
+    input_shape: tuple[int, ...]
+    outputs: int
+    io: Literal["float", "int8"] | None
+    input_scale: float | None
+    input_zero_point: int | None
+    output_scale: float | None
+    output_zero_point: int | None
+    recipe: str | None
+    target: str | None
+    calibration: str | None
+    calibration_images: int
+    exactness: Literal["exact", "bounded"] | None
+    inexact: str | None
+    files: tuple[FileEntry, ...]
+    tools: dict[str, str]
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Any, where: str) -> Manifest:
+        """From what JSON holds.
+
+        Raises:
+            BundleError: a record of another version, or with fields missing or unknown.
+        """
+        hint = "Export the bundle again."
+        if not isinstance(record, dict) or record.get("format_version") != FORMAT_VERSION:
+            version = record.get("format_version") if isinstance(record, dict) else None
+            raise BundleError(f"has format version {version}, not {FORMAT_VERSION}", where=where, hint=hint)
+        try:
+            files = tuple(FileEntry(**entry) for entry in record["files"])
+            classes = record["classes"]
+            return cls(
+                **{
+                    **record,
+                    "files": files,
+                    "classes": None if classes is None else tuple(map(str, classes)),
+                    "input_shape": tuple(map(int, record["input_shape"])),
+                }
+            )
+        except (TypeError, KeyError, ValueError) as error:
+            raise BundleError(f"is not a manifest: {error}", where=where, hint=hint) from error
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_file(path: Path) -> FileEntry:
+    """The entry of an exported file, called float.onnx, float.tflite, int8.onnx or int8.tflite."""
+    precision, form = path.stem, path.suffix[1:]
+    return FileEntry(path.name, form, precision, path.stat().st_size, sha256(path))  # type: ignore[arg-type]  # by the names above

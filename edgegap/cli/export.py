@@ -1,0 +1,63 @@
+"""`edgegap export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgegap.cli.output import emit, json_option, progress_bars
+
+
+class InputShape(click.ParamType):
+    """C,H,W."""
+
+    name = "C,H,W"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """Three positive integers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            c, h, w = (int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not C,H,W, such as 3,32,32", param, ctx)
+        if min(c, h, w) < 1:
+            self.fail(f"{value!r} has a size below 1", param, ctx)
+        return c, h, w
+
+
+@click.command("export")
+@click.argument("model")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="BUNDLE", help="Folder to write.")
+@click.option("--weights", type=click.Path(path_type=Path), help="State dict for a factory, loaded with weights_only.")
+@click.option("--int8", is_flag=True, help="Quantize; without it the float pair only is written.")
+@click.option("--calib", "calibration", metavar="DATA", help="Images to calibrate on.")
+@click.option("--preprocess", metavar="P", help="imagenet, cifar10, unit, raw, or a .toml: what the network was trained with.")
+@click.option("--input-shape", type=InputShape(), help="C,H,W of the input, where nothing else shows it.")
+@click.option("--classes", type=click.Path(path_type=Path), help="One class a line, in the order of the outputs.")
+@click.option("--recipe", default="default", show_default=True, help="A recipe's name, or a .toml.")
+@click.option("--target", default="desktop", show_default=True, help="A target's name, or a .toml.")
+@click.option("--format", "formats", multiple=True, type=click.Choice(["onnx", "tflite"]), help="Keep this format only.")
+@click.option("--io", type=click.Choice(["float", "int8"]), default="float", show_default=True,
+              help="What the int8 files take and give.")
+@click.option("--batch", type=int, default=1, show_default=True, help="Images per run of the exported files.")
+@click.option("--samples", type=int, default=256, show_default=True, help="Calibration images; 0 for all.")
+@click.option("--force", is_flag=True, help="Replace an existing bundle.")
+@click.option("--strict", is_flag=True, help="A corrupt image is an error, and not skipped.")
+@json_option
+def command(json_path: str | None, formats: tuple[str, ...], **options: Any) -> None:
+    """Write MODEL as a bundle: float and int8, ONNX and TFLite, proved to agree.
+
+    MODEL is file.py:factory or package.module:factory (with --weights), or a float .onnx file. DATA is digits:train,
+    digits:test, an .npz, a folder with one subfolder per class, or package.module:callable.
+    """
+    from edgegap.export.export import export  # noqa: PLC0415  # imports what --help must not wait for
+    from edgegap.export.settings import FORMATS, ExportSettings  # noqa: PLC0415
+    from edgegap.report.terminal import show_export  # noqa: PLC0415
+
+    settings = ExportSettings(formats=formats or FORMATS, **options)
+    with progress_bars() as progress:
+        exported = export(settings, progress)
+    emit(exported.record, exported.notices, json_path, show_export)

@@ -1,0 +1,5 @@
+"""`edgegap targets`."""
+
+from edgegap.cli.catalogue import catalogue
+
+command = catalogue("targets", "targets", "Targets: devices that have a profile.")

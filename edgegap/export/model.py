@@ -1,0 +1,127 @@
+"""MODEL in: from what a person typed to a canonical float model, checked against where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from edgegap.errors import InputError, InternalError, ModelError
+from edgegap.graph.canonical import canonicalize
+from edgegap.graph.factory import FACTORY, build
+from edgegap.graph.load import load_onnx, static_input_shape
+from edgegap.graph.trace import evaluate, trace
+from edgegap.ort import session
+
+if TYPE_CHECKING:
+    import torch
+
+NOISE = 1e-4
+"""The largest difference between two float32 evaluations of one network, as a share of its largest output. Sums in
+another order part by about 1e-6 on the networks that we measured; a wrong layer parts by far more."""
+
+
+@dataclass(frozen=True)
+class FloatModel:
+    """The float reference.
+
+    Args:
+        model: in canonical form, batch 1.
+        original: how to compute the same outputs without EdgeGAP's passes: the torch module, or the .onnx file's bytes.
+        spec: what the user typed.
+    """
+
+    model: ir.Model
+    original: torch.nn.Module | bytes
+    spec: str
+
+    def check(self, images: NDArray[np.float32]) -> None:
+        """Compare the outputs for float32 images [n, C, H, W] with those of the original.
+
+        Raises:
+            ModelError: the original gives NaN or infinity.
+            InternalError: they differ by more than float32 noise.
+        """
+        if isinstance(self.original, bytes):
+            runner = session(self.original)
+            name = runner.get_inputs()[0].name
+            expected = np.concatenate([runner.run(None, {name: image[None]})[0] for image in images])
+        else:
+            expected = evaluate(self.original, images)
+        if not np.isfinite(expected).all():
+            hint = "Check the weights and the preprocessing."
+            raise ModelError("the network gives NaN or infinity for real images", where=self.spec, hint=hint)
+        runner = session(ir.to_proto(self.model).SerializeToString())
+        name = runner.get_inputs()[0].name
+        found = np.concatenate([runner.run(None, {name: image[None]})[0] for image in images])
+        if found.shape != expected.shape:
+            raise ModelError(
+                f"its output is {list(expected.shape[1:])} for an image, not one row of logits", where=self.spec
+            )
+        off = float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-12))
+        if off > NOISE:
+            raise InternalError(
+                f"the float ONNX differs from the network by {off:.1e} of its largest output",
+                where=self.spec,
+                hint="Please report this network: a pass of EdgeGAP changed what it computes.",
+            )
+
+
+def load_model(
+    spec: str, weights: Path | None, input_shape: tuple[int, int, int] | None, seen: tuple[int, int, int] | None
+) -> FloatModel:
+    """The canonical float model of MODEL.
+
+    Args:
+        spec: `file.py:factory`, `package.module:factory` or a float `.onnx`.
+        weights: a state dict for a factory.
+        input_shape: C, H, W as the user gave it.
+        seen: C, H, W of the images, where there are any.
+
+    Raises:
+        InputError: a call that does not fit the kind of MODEL.
+        ModelError: and its kinds, for a network that cannot be read or handled.
+    """
+    if spec.endswith(".onnx"):
+        if weights is not None:
+            raise InputError("an .onnx file carries its own weights", where=str(weights), hint="Leave out --weights.")
+        model = load_onnx(Path(spec))
+        original: torch.nn.Module | bytes = Path(spec).read_bytes()
+        own = static_input_shape(model)
+        shape = _agreed(input_shape, own, seen, spec)
+    else:
+        if ":" not in spec:
+            raise ModelError("is not a network", where=spec, hint=FACTORY)
+        original = build(spec, weights)
+        shape = _agreed(input_shape, None, seen, spec)
+        model = trace(original, shape, spec)
+    canonicalize(model, (1, *shape))
+    return FloatModel(model, original, spec)
+
+
+def _agreed(
+    given: tuple[int, int, int] | None,
+    own: tuple[int, int, int] | None,
+    seen: tuple[int, int, int] | None,
+    spec: str,
+) -> tuple[int, int, int]:
+    """The one C, H, W that the call, the file and the images agree on."""
+    named = [(given, "--input-shape says"), (own, "the file takes"), (seen, "the preprocessed images have")]
+    known = [(shape, who) for shape, who in named if shape is not None]
+    if not known:
+        hint = "Give --input-shape C,H,W, or --calib and --preprocess, whose images show it."
+        raise InputError("the size of the input is not known", where=spec, hint=hint)
+    first, who = known[0]
+    for shape, other in known[1:]:
+        if shape != first:
+            hint = "Set resize, crop and channels in the preprocessing so that the images have the network's size."
+            raise InputError(f"{who} {_text(first)}, but {other} {_text(shape)}", where=spec, hint=hint)
+    return first
+
+
+def _text(shape: tuple[int, int, int]) -> str:
+    return "C,H,W = " + ",".join(map(str, shape))

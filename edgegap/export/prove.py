@@ -1,0 +1,81 @@
+"""Export proves itself: both int8 files run in the real runtimes on calibration images, and their integers are compared."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from edgegap.check.float_ops import SlowOp, litert_undelegated_ops, onnxruntime_float_ops
+from edgegap.check.identity import Identity, compare, first_difference
+from edgegap.check.images import ImageSet
+from edgegap.check.predict import OutputGrid, predict
+from edgegap.errors import IdentityError, InternalError
+from edgegap.export.model import NOISE
+from edgegap.progress import Progress
+from edgegap.quantize.parameters import Grid
+
+@dataclass(frozen=True)
+class Proof:
+    """What the proof found.
+
+    Args:
+        identity: of the two int8 files.
+        slow_ops: that a runtime computes in float, or outside its fast kernels.
+    """
+
+    identity: Identity
+    slow_ops: list[SlowOp]
+
+
+def prove_int8(
+    onnx: Path,
+    tflite: Path,
+    images: ImageSet,
+    input_grid: Grid | None,
+    output_grid: OutputGrid,
+    *,
+    bound_lsb: int | None,
+    target: str,
+    progress: Progress,
+) -> Proof:
+    """Run both int8 files over `images` and compare their output integers.
+
+    Raises:
+        IdentityError: more difference than the bound, naming the first layer that differs.
+    """
+    a = predict(onnx, images, progress, input_grid=input_grid, optimized=True)
+    b = predict(tflite, images, progress, input_grid=input_grid)
+    integers = output_grid.integers(a.outputs), output_grid.integers(b.outputs)
+    names = (onnx.name, tflite.name)
+    identity = compare(names, (a, b), integers, target=target, bound_lsb=bound_lsb)
+    if not identity.holds:
+        with tempfile.TemporaryDirectory(prefix="edgegap-") as folder:
+            layer = first_difference(onnx, tflite, images, input_grid, Path(folder), progress)
+        raise IdentityError(
+            f"{identity.different} of {identity.compared} output integers differ between {names[0]} and {names[1]}, "
+            f"by at most {identity.max_lsb}; {bound_lsb} is allowed",
+            where=layer or "every tensor that both files name agrees: the output itself",
+            hint="Please report this network: its bundle was not written.",
+        )
+    slow = [*onnxruntime_float_ops(a.optimized or b"", ir.load(onnx)), *litert_undelegated_ops(b)]
+    return Proof(identity, slow)
+
+
+def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) -> None:
+    """Run both float files over `images`; their outputs must be equal within float32 noise.
+
+    Raises:
+        InternalError: they are not.
+    """
+    a = predict(onnx, images, progress).outputs
+    b = predict(tflite, images, progress).outputs
+    off = float(np.abs(a - b).max() / max(float(np.abs(a).max()), 1e-12))
+    if off > NOISE:
+        raise InternalError(
+            f"{tflite.name} differs from {onnx.name} by {off:.1e} of the largest output",
+            hint="Please report this network: its bundle was not written.",
+        )

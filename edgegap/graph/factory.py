@@ -1,0 +1,82 @@
+"""A torch network in: `file.py:factory` or `package.module:factory`, with a state dict as its weights."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgegap.errors import ModelError, WeightsError
+from edgegap.usercode import find_callable, raised
+
+if TYPE_CHECKING:
+    import torch
+
+FACTORY = "MODEL is file.py:factory, package.module:factory (a function that makes the network), or a float .onnx file."
+
+_NAMED = 3
+"""How many keys an error names."""
+
+
+def build(spec: str, weights: Path | None) -> torch.nn.Module:
+    """The network that a factory makes, with its weights, in evaluation mode.
+
+    Args:
+        spec: `file.py:factory` or `package.module:factory`; the factory takes no arguments.
+        weights: a state dict written by torch.save; None keeps the weights that the factory gives.
+
+    Raises:
+        ModelError: no such file, module or factory, a factory that raises or returns something else, no torch.
+        WeightsError: not a state dict, or one whose keys or shapes do not match.
+    """
+    try:
+        import torch  # noqa: PLC0415  # slow to import, and not part of the base install
+    except ImportError as error:
+        hint = "pip install 'edgegap[torch]', or give a float .onnx file."
+        raise ModelError("a torch network needs torch, which is not installed", where=spec, hint=hint) from error
+    factory = find_callable(spec, ModelError, FACTORY)
+    try:
+        network = factory()
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise raised(error, spec, ModelError, FACTORY) from error
+    if not isinstance(network, torch.nn.Module):
+        raise ModelError(f"the factory returned a {type(network).__name__}, not a torch.nn.Module", where=spec)
+    if weights is not None:
+        _load(network, weights)
+    return network.eval()
+
+
+def _load(network: torch.nn.Module, path: Path) -> None:
+    import torch  # noqa: PLC0415  # imported by `build` already
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise WeightsError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+        hint = "Save the weights alone: torch.save(network.state_dict(), path)."
+        raise WeightsError(
+            "is not a state dict that can be loaded without running code", where=str(path), hint=hint
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        hint = "Save the weights alone: torch.save(network.state_dict(), path)."
+        raise WeightsError(f"holds a {type(state).__name__}, not a state dict", where=str(path), hint=hint)
+    own = network.state_dict()
+    for what, keys in (
+        ("lacks", own.keys() - state.keys()),
+        ("has, and the network does not,", state.keys() - own.keys()),
+    ):
+        if keys:
+            hint = "Is this the network that the weights were trained with?"
+            raise WeightsError(f"{what} {_some(sorted(keys))}", where=str(path), hint=hint)
+    wrong = [
+        f"{k} {list(state[k].shape)} instead of {list(own[k].shape)}" for k in own if own[k].shape != state[k].shape
+    ]
+    if wrong:
+        raise WeightsError(f"has other shapes: {_some(wrong)}", where=str(path))
+    network.load_state_dict(state)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

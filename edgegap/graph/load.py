@@ -1,0 +1,90 @@
+"""A float `.onnx` file in: read it, and refuse what is not a float classifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass, RemoveInitializersFromInputsPass
+
+from edgegap.errors import ModelError, UnsupportedOpError
+from edgegap.graph.nodes import describe, shape_of
+
+OPSETS = range(17, 21)
+"""The opsets that a file may have."""
+
+
+def load_onnx(path: Path) -> ir.Model:
+    """The model in a float `.onnx` file.
+
+    Raises:
+        ModelError: the file is missing, is not ONNX, is truncated, has another opset, more than one input, or a NaN or an
+            infinity among its weights.
+        UnsupportedOpError: the model is quantized already.
+    """
+    try:
+        model = ir.load(path)
+    except OSError as error:
+        raise ModelError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+    except Exception as error:  # protobuf and onnx_ir raise many kinds on a damaged file
+        raise ModelError(
+            "is not an ONNX file, or is damaged", where=str(path), hint="Export the network again, or give its .onnx."
+        ) from error
+    try:
+        return checked(model, str(path))
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file may parse and still hold nonsense
+        raise ModelError(f"is damaged: {error}", where=str(path), hint="Export the network again.") from error
+
+
+def checked(model: ir.Model, where: str) -> ir.Model:
+    """`model` with its functions inlined, once it is known to be a float network of one input.
+
+    Args:
+        model: changed in place.
+        where: what to call it in messages.
+
+    Raises:
+        ModelError, UnsupportedOpError: as `load_onnx`.
+    """
+    opset = model.opset_imports.get("", 0)
+    if opset not in OPSETS:
+        hint = f"Export it with an opset from {OPSETS.start} to {OPSETS.stop - 1}, such as opset_version=18."
+        raise ModelError(f"has opset {opset}", where=where, hint=hint)
+    if model.functions:
+        InlinePass()(model)
+    RemoveInitializersFromInputsPass()(model)
+    if not list(model.graph):
+        raise ModelError("has no nodes", where=where, hint="Is this the file that the exporter wrote?")
+    if len(model.graph.inputs) != 1:
+        names = ", ".join(str(value.name) for value in model.graph.inputs)
+        raise ModelError(
+            f"has {len(model.graph.inputs)} inputs ({names})", where=where, hint="One image input is needed."
+        )
+    for node in model.graph:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear") or node.op_type.startswith(("QLinear", "QGemm")):
+            raise UnsupportedOpError(
+                "the network is quantized already", where=f"{where}, {describe(node)}", hint="Give the float network."
+            )
+    for name, value in model.graph.initializers.items():
+        if value.const_value is None:
+            raise ModelError(f"the tensor '{name}' has no data", where=where, hint="Export the network again.")
+        array = value.const_value.numpy()
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            kind = "NaN" if np.isnan(array).any() else "infinity"
+            raise ModelError(
+                f"the weights '{name}' hold {kind}", where=where, hint="Was the training stable to its end?"
+            )
+    return model
+
+
+def static_input_shape(model: ir.Model) -> tuple[int, int, int] | None:
+    """C, H, W of the model's input, or None where one of them is dynamic."""
+    shape = model.graph.inputs[0].shape
+    if shape is None or len(shape) != 4 or not all(isinstance(d, int) for d in list(shape)[1:]):
+        return None
+    model.graph.inputs[0].shape = ir.Shape([1, *list(shape)[1:]])
+    _, c, h, w = shape_of(model.graph.inputs[0])
+    return c, h, w

@@ -1,0 +1,19 @@
+"""ONNX Runtime in this process: imported late, without telemetry, quiet."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def session(model: bytes) -> Any:
+    """An InferenceSession of a serialized float model on the CPU.
+
+    Int8 artifacts never run here but in the runner, which sets the options that they need.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime as ort  # noqa: PLC0415  # slow to import, and its telemetry must be off before
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

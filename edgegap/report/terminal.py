@@ -1,0 +1,67 @@
+"""Records as tables in a terminal. Nothing is computed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def show_export(record: dict[str, Any], console: Console) -> None:
+    """Print an 'edgegap.export/1' record."""
+    table = Table(title=f"Exported to {escape(record['bundle'])}", title_justify="left")
+    for column, justify in (("file", "left"), ("KiB", "right"), ("SHA-256", "left")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]  # one of rich's literals
+    for file in record["files"]:
+        table.add_row(file["name"], f"{file['bytes'] / 2**10:,.1f}", file["sha256"][:16])
+    console.print(table)
+    if record["exactness"]:
+        why = f" ({escape(record['inexact'])})" if record["inexact"] else ""
+        console.print(f"[bold]{record['exactness']}[/bold]{why}: {record['int8_ops']} ops in int8")
+    _show_identity(record["identity"], console)
+    for op in record["float_ops"]:
+        module = f" ({op['module']})" if op["module"] else ""
+        console.print(escape(f"  {op['op']} {op['node']}{module}: {op['why']}"))
+    console.print(f"{record['seconds']:.1f} s")
+
+
+def show_check(record: dict[str, Any], console: Console) -> None:
+    """Print an 'edgegap.check/1' record."""
+    reference = record["reference"]
+    title = f"{escape(record['data'])}, n = {record['n']:,} images, reference {reference['artifact']}"
+    table = Table(title=title, title_justify="left")
+    for column in ("artifact", "runtime"):
+        table.add_column(column)
+    for column in ("top-1 %", "drop pp", "agreement %", "lost", "won"):
+        table.add_column(column, justify="right")
+    table.add_row(reference["artifact"], reference["runtime"], _number(reference["top1_pct"]), "", "", "", "")
+    for row in record["results"]:
+        table.add_row(
+            row["artifact"],
+            row["runtime"],
+            _number(row["top1_pct"]),
+            _number(row["drop_pp"], sign=True),
+            _number(row["agreement_pct"]),
+            _count(row["lost"]),
+            _count(row["won"]),
+        )
+    console.print(table)
+    _show_identity(record["identity"], console)
+
+
+def _show_identity(identities: list[dict[str, Any]], console: Console) -> None:
+    for entry in identities:
+        names = " and ".join(f"{a} in {r}" for a, r in zip(entry["artifacts"], entry["runtimes"], strict=True))
+        bound = "no bound stated" if entry["bound_lsb"] is None else f"{entry['bound_lsb']} allowed"
+        largest = f", largest difference {entry['max_lsb']} LSB" if entry["different"] else ""
+        console.print(f"{names}: {entry['different']:,} of {entry['compared']:,} integers differ{largest} ({bound})")
+
+
+def _number(value: float | None, *, sign: bool = False) -> str:
+    return "" if value is None else f"{value:+.2f}" if sign else f"{value:.2f}"
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

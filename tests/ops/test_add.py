@@ -1,0 +1,114 @@
+"""Add, its scales snapped so that no sum lies on a tie. Bound: 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .harness import Net, check
+
+LSB = 3
+"""The rounding of both operands and of the sum, and what snapping adds to the scales."""
+
+
+def scaled(net: Net, x: str, channels: int, inputs: int, by: float) -> str:
+    """A pointwise convolution whose outputs are `by` times the usual."""
+    weights = [net.constant(net.normal(channels, inputs, 1, 1) * by), net.constant(net.normal(channels) * by)]
+    return net.op("Conv", [x, *(name for name in weights)])
+
+
+@given(st.floats(-4, 4), st.booleans(), st.booleans(), st.integers(0, 99))
+def test_add_of_maps_of_any_two_scales_is_exact(ratio: float, left_relu: bool, out_relu: bool, seed: int) -> None:
+    net = Net(seed=seed)
+    a, b = scaled(net, net.x, 5, 3, 1.0), scaled(net, net.x, 5, 3, float(np.float32(10**ratio)))
+    a = net.op("Relu", [a]) if left_relu else a
+    y = net.op("Add", [a, b])
+    y = net.op("Relu", [y]) if out_relu else y
+    # Where both cancel nearly, the sum's range is small next to that of the operands.
+    check(net, y, lsb=LSB, least_values=5)
+
+
+def test_the_same_tensor_twice_is_exact() -> None:
+    net = Net()
+    a = net.signed_map(4)
+    check(net, net.op("Add", [a, a]), lsb=2)
+
+
+def test_the_input_itself_is_added_exactly() -> None:
+    net = Net()
+    check(net, net.op("Add", [net.x, net.signed_map(3)]), lsb=LSB)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("shape", [(1, 5, 9, 8), (9, 8), (1, 1, 9, 1)])
+def test_a_constant_map_is_added_exactly(shape: tuple[int, ...], first: bool) -> None:
+    net = Net()
+    a, c = net.signed_map(5), net.constant(net.normal(*shape))
+    check(net, net.op("Add", [c, a] if first else [a, c]), lsb=LSB)
+
+
+def test_broadcast_over_the_map_is_exact() -> None:
+    net = Net()
+    a = net.signed_map(5)
+    check(net, net.op("Add", [a, net.op("GlobalAveragePool", [net.signed_map(5)])]), lsb=LSB)
+
+
+@given(st.integers(2, 5), st.integers(0, 99))
+def test_a_chain_of_residual_adds_is_exact(length: int, seed: int) -> None:
+    net = Net(seed=seed)
+    x = net.op("Relu", [net.signed_map(6)])
+    for _ in range(length):
+        branch = net.conv(x, (6, 6, 3, 3), pads=[1, 1, 1, 1])
+        x = net.op("Relu", [net.op("Add", [x, branch])])
+    check(net, x, lsb=3 + 2 * length)
+
+
+@given(st.sampled_from([0.002, 0.02, 0.1, 10.0, 50.0, 500.0]), st.integers(0, 99))
+def test_a_group_whose_scales_cannot_share_a_base_is_split(by: float, seed: int) -> None:
+    net = Net(seed=seed)
+    a = net.op("Relu", [net.signed_map(4)])
+    b = scaled(net, a, 4, 4, by)
+    c = net.op("Add", [a, b])
+    d = net.op("Add", [scaled(net, c, 4, 4, 1 / by), a])
+    check(net, net.op("Add", [d, scaled(net, b, 4, 4, 1 / by)]), lsb=6)
+
+
+def test_the_split_keeps_the_small_scale_fine() -> None:
+    """A small map that is also read by a convolution keeps its resolution: its copy for the Add is requantized."""
+    net = Net()
+    small, large = scaled(net, net.x, 4, 3, 1.0), scaled(net, net.x, 4, 3, 300.0)
+    total = net.op("Relu", [net.op("Add", [small, large])])
+    reread = net.conv(small, (4, 4, 1, 1))
+    pooled = net.op("Concat", [net.op("GlobalAveragePool", [total]), net.op("GlobalAveragePool", [reread])], axis=1)
+    checked = check(net, pooled, lsb=3)
+    assert checked.arithmetic().count("Conv") > 3
+
+
+def test_a_capped_operand_is_added_exactly() -> None:
+    net = Net()
+    a = net.op("Clip", [net.signed_map(5), net.constant(np.float32(0)), net.constant(np.float32(1.5))])
+    check(net, net.op("Add", [a, net.signed_map(5)]), lsb=LSB)
+
+
+def test_a_clip_behind_an_add_is_free() -> None:
+    net = Net()
+    total = net.op("Add", [net.signed_map(5), net.signed_map(5)])
+    y = net.op("Clip", [total, net.constant(np.float32(0)), net.constant(np.float32(2))])
+    check(net, y, lsb=LSB + 2)
+
+
+def test_vectors_are_added_exactly() -> None:
+    net = Net((3, 3, 4, 5))
+    flat = net.op("Flatten", [net.x])
+    check(net, net.op("Add", [net.gemm(flat, 40, 60), net.gemm(flat, 40, 60)]), lsb=LSB)
+
+
+def test_sub_of_two_maps_is_refused_or_exact() -> None:
+    from edgegap.errors import UnsupportedOpError
+
+    net = Net()
+    y = net.op("Sub", [net.signed_map(5), net.signed_map(5)])
+    with pytest.raises(UnsupportedOpError, match="Sub"):
+        check(net, y, lsb=LSB)

@@ -1,0 +1,69 @@
+"""Clip: free behind arithmetic where its ends fit a grid, a requantize elsewhere. Bound: 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .harness import Net, check
+
+LSB = 2.5
+
+ends = st.sampled_from(
+    [(0, 6), (-1, 1), (0, 0.5), (0, None), (None, 0.5), (-0.25, None), (None, 0), (-3, 0.1), (0.5, 2), (-2, -0.5)]
+)
+
+
+def clip(net: Net, x: str, lo: float | None, hi: float | None) -> str:
+    inputs = ["" if end is None else net.constant(np.float32(end)) for end in (lo, hi)]
+    while inputs and not inputs[-1]:
+        inputs.pop()
+    return net.op("Clip", [x, *inputs])
+
+
+@pytest.mark.parametrize("op", ["Conv", "Add", "Mul", "GlobalAveragePool"])
+@given(limits=ends, opset=st.integers(17, 20))
+def test_clip_behind_arithmetic_is_exact(op: str, limits, opset: int) -> None:
+    net = Net()
+    x = net.signed_map(8)
+    if op in ("Add", "Mul"):
+        x = net.op(op, [x, net.signed_map(8)])
+    elif op == "GlobalAveragePool":
+        x = net.op(op, [x])
+    check(net, clip(net, x, *limits), lsb=LSB + 2, opset=opset, least_values=2)
+
+
+@given(ends)
+def test_clip_behind_moved_values_is_exact(limits) -> None:
+    net = Net()
+    x = net.op("Concat", [net.signed_map(4), net.signed_map(3)], axis=1)
+    check(net, clip(net, x, *limits), lsb=LSB, least_values=2)
+
+
+def test_clip_of_the_input_is_exact() -> None:
+    net = Net()
+    check(net, clip(net, net.x, -1, 1), lsb=LSB)
+
+
+def test_clip_without_ends_does_nothing() -> None:
+    net = Net()
+    check(net, net.op("Clip", [net.signed_map(4)]), lsb=LSB)
+
+
+def test_clip_of_a_value_that_is_read_before_too_is_exact() -> None:
+    net = Net()
+    x = net.signed_map(5)
+    check(net, net.op("Add", [x, clip(net, x, 0, 1)]), lsb=4)
+
+
+def test_clip_that_nothing_reaches_is_exact() -> None:
+    net = Net()
+    check(net, clip(net, net.signed_map(5), -1000, 1000), lsb=LSB)
+
+
+def test_ends_behind_constant_nodes_are_read() -> None:
+    net = Net()
+    lo, hi = (net.op("Constant", [], value_float=v) for v in (0.0, 6.0))
+    check(net, net.op("Clip", [net.signed_map(5), lo, hi]), lsb=LSB)
