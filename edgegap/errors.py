@@ -83,7 +83,7 @@ class DiskError(DeviceError):
     """No space left, or no permission to write."""
 
 
-class RuntimeFailure(DeviceError):
+class RuntimeFailure(DeviceError):  # noqa: N818  # RuntimeError is Python's own
     """A runtime that could not load or run an artifact."""
 
 

@@ -1,4 +1,4 @@
-"""A person's own Python: find the callable that `file.py:name` or `package.module:name` means, and quote its mistakes."""
+"""A person's own Python: the callable that `file.py:name` or `package.module:name` means, and its mistakes quoted."""
 
 from __future__ import annotations
 

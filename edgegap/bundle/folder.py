@@ -100,7 +100,9 @@ def open_bundle(path: Path) -> Bundle:
     try:
         record = json.loads(manifest_path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BundleError(f"cannot be read: {error}", where=str(manifest_path), hint="Export the bundle again.") from error
+        raise BundleError(
+            f"cannot be read: {error}", where=str(manifest_path), hint="Export the bundle again."
+        ) from error
     manifest = Manifest.from_json(record, str(manifest_path))
     for entry in manifest.files:
         file = path / Path(entry.name).name

@@ -1,0 +1,1 @@
+"""Float against int8: what was lost, and whether the files agree."""

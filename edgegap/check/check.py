@@ -15,7 +15,7 @@ from edgegap.bundle import Bundle, FileEntry, Manifest
 from edgegap.check.identity import Identity, compare
 from edgegap.check.images import MAKE_ROOM, ImageSet, save_images
 from edgegap.check.predict import OutputGrid, predict
-from edgegap.data import DataSource, Preprocessing, batches, open_data
+from edgegap.data import DataSource, Preprocessing, open_data
 from edgegap.disk import disk_errors
 from edgegap.errors import BundleError, DataError, InputError
 from edgegap.progress import Progress
@@ -24,7 +24,6 @@ from edgegap.run import Result
 
 REFERENCE = "float.onnx"
 DESKTOP = "desktop"
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,10 @@ def check(
     preprocessing = None if record is None else Preprocessing.from_json(record)
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as folder:
         source = _open(data, classes, manifest, Path(folder), strict=strict).take(samples)
-        images = _images(source, preprocessing, Path(folder) / "images.npy", progress)
+        images = save_images(source, preprocessing, Path(folder) / "images.npy", progress)
         _fits(manifest, images, source, data)
         results = {
-            name: predict(
-                bundle.file(name), images, progress, input_grid=_input_grid(manifest, entry), threads=threads
-            )
+            name: predict(bundle.file(name), images, progress, input_grid=_input_grid(manifest, entry), threads=threads)
             for name, entry in entries.items()
         }
     rows = {name: _logits(manifest, entries[name], result) for name, result in results.items()}
@@ -126,7 +123,9 @@ def check(
             "top1_pct": _top1(rows[REFERENCE], labels),
         },
         "results": [
-            asdict(_compare(name, results[name], rows[name], rows[REFERENCE], labels)) for name in rows if name != REFERENCE
+            asdict(_compare(name, results[name], rows[name], rows[REFERENCE], labels))
+            for name in rows
+            if name != REFERENCE
         ],
         "identity": [identity.to_json() for identity in identities],
         "runtimes": {result.runtime: result.version for result in results.values()},
@@ -147,17 +146,6 @@ def _open(data: str, classes: Path | None, manifest: Manifest, folder: Path, *, 
     return open_data(data, classes=classes, strict=strict)
 
 
-def _images(source: DataSource, preprocessing: Preprocessing | None, path: Path, progress: Progress) -> ImageSet:
-    def reported():  # type: ignore[no-untyped-def]  # a generator of batches
-        done = 0
-        for batch in batches(source, preprocessing, _BATCH):
-            yield batch
-            done += len(batch.labels)
-            progress("reading images", done, source.count)
-
-    return save_images(reported(), preprocessing, path)
-
-
 def _fits(manifest: Manifest, images: ImageSet, source: DataSource, data: str) -> None:
     wanted = manifest.input_shape[1:]
     if images.shape != wanted:
@@ -170,7 +158,7 @@ def _fits(manifest: Manifest, images: ImageSet, source: DataSource, data: str) -
         raise DataError(
             f"the label {largest}{name} of {images.names[k]} is outside the network's {manifest.outputs} classes",
             where=data,
-            hint="Is this the data set that the network was trained for? --classes FILE gives the order of its classes.",
+            hint="Is this the data that the network was trained for? --classes FILE gives the order of its classes.",
         )
 
 
@@ -216,9 +204,7 @@ def _compare(
     labels: NDArray[np.int64] | None,
 ) -> Compared:
     mine, theirs = logits.argmax(axis=1), reference.argmax(axis=1)
-    compared = Compared(
-        name, result.runtime, DESKTOP, None, None, 100 * float((mine == theirs).mean()), None, None
-    )
+    compared = Compared(name, result.runtime, DESKTOP, None, None, 100 * float((mine == theirs).mean()), None, None)
     if labels is None:
         return compared
     right, was_right = mine == labels, theirs == labels

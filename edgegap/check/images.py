@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgegap.data import Batch, Preprocessing
+from edgegap.data import DataSource, Preprocessing, batches
 from edgegap.disk import disk_errors
 from edgegap.errors import DataError
+from edgegap.progress import Progress
 
 MAKE_ROOM = "Make room there, point TMPDIR at a folder with more, or use fewer images."
+
+
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class ImageSet:
         return np.stack([self.table[c][images[..., c]] for c in range(self.shape[0])], axis=1)
 
 
-def save_images(batches: Iterable[Batch], preprocessing: Preprocessing | None, path: Path) -> ImageSet:
-    """Write the images of `batches` to the .npy file `path`, one batch at a time.
+def save_images(source: DataSource, preprocessing: Preprocessing | None, path: Path, progress: Progress) -> ImageSet:
+    """Write the images of `source`, preprocessed up to their pixels, to the .npy file `path`, a few at a time.
 
     Raises:
         DataError: no images, or whatever the source raises.
@@ -56,13 +59,14 @@ def save_images(batches: Iterable[Batch], preprocessing: Preprocessing | None, p
     names: list[str] = []
     first: NDArray[np.uint8] | NDArray[np.float32] | None = None
     with disk_errors(path, MAKE_ROOM), open(path, "wb") as file:
-        for batch in batches:
+        for batch in batches(source, preprocessing, _BATCH):
             if first is None:
                 first = batch.images[:1]
                 _write_header(file, first, 0)
             file.write(np.ascontiguousarray(batch.images).data)
             labels.append(batch.labels)
             names.extend(batch.names)
+            progress(f"reading {source.spec}", len(names), source.count)
         if first is None:
             raise DataError("there are no images", hint="Give a data set with at least one image.")
         file.seek(0)

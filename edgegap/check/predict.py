@@ -84,5 +84,3 @@ def predict(
             progress(stage, int(str(event["done"])), len(images))
 
     return run_local(job, on_event)
-
-

@@ -32,9 +32,7 @@ def command(
 
     opened = open_bundle(bundle)
     with progress_bars() as progress:
-        checked = check(
-            opened, data, progress, classes=classes, samples=samples, strict=strict, threads=threads
-        )
+        checked = check(opened, data, progress, classes=classes, samples=samples, strict=strict, threads=threads)
     name = re.sub(r"[^A-Za-z0-9.-]+", "-", data).strip("-.")[-80:]
     write_json(bundle / "checks" / f"{name}-{DESKTOP}.json", checked.record)
     emit(checked.record, checked.notices, json_path, show_check)

@@ -10,7 +10,7 @@ import click
 from edgegap.cli.output import emit, json_option, progress_bars
 
 
-class InputShape(click.ParamType):
+class InputShape(click.ParamType[tuple[int, int, int]]):
     """C,H,W."""
 
     name = "C,H,W"
@@ -30,18 +30,29 @@ class InputShape(click.ParamType):
 
 @click.command("export")
 @click.argument("model")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="BUNDLE", help="Folder to write.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="BUNDLE", help="Folder to write."
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="State dict for a factory, loaded with weights_only.")
 @click.option("--int8", is_flag=True, help="Quantize; without it the float pair only is written.")
 @click.option("--calib", "calibration", metavar="DATA", help="Images to calibrate on.")
-@click.option("--preprocess", metavar="P", help="imagenet, cifar10, unit, raw, or a .toml: what the network was trained with.")
+@click.option(
+    "--preprocess", metavar="P", help="imagenet, cifar10, unit, raw, or a .toml: what the network was trained with."
+)
 @click.option("--input-shape", type=InputShape(), help="C,H,W of the input, where nothing else shows it.")
 @click.option("--classes", type=click.Path(path_type=Path), help="One class a line, in the order of the outputs.")
 @click.option("--recipe", default="default", show_default=True, help="A recipe's name, or a .toml.")
 @click.option("--target", default="desktop", show_default=True, help="A target's name, or a .toml.")
-@click.option("--format", "formats", multiple=True, type=click.Choice(["onnx", "tflite"]), help="Keep this format only.")
-@click.option("--io", type=click.Choice(["float", "int8"]), default="float", show_default=True,
-              help="What the int8 files take and give.")
+@click.option(
+    "--format", "formats", multiple=True, type=click.Choice(["onnx", "tflite"]), help="Keep this format only."
+)
+@click.option(
+    "--io",
+    type=click.Choice(["float", "int8"]),
+    default="float",
+    show_default=True,
+    help="What the int8 files take and give.",
+)
 @click.option("--batch", type=int, default=1, show_default=True, help="Images per run of the exported files.")
 @click.option("--samples", type=int, default=256, show_default=True, help="Calibration images; 0 for all.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")

@@ -57,7 +57,9 @@ def run(arguments: list[str] | None = None) -> int:
 
     0 done; 1 a gate failed; 2 the input or the call is wrong; 3 a device, disk or runtime failed; 130 interrupted.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated export cleans up as an interrupted one does
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # a terminated export cleans up as an interrupted one does
     try:
         result = main.main(args=arguments, prog_name="edgegap", standalone_mode=False)
     except EdgeGapError as error:

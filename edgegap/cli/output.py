@@ -16,7 +16,10 @@ from edgegap.bundle import write_json
 from edgegap.progress import Progress as Report
 
 json_option = click.option(
-    "--json", "json_path", metavar="FILE", help="Write the record as JSON; - for stdout, which then carries nothing else."
+    "--json",
+    "json_path",
+    metavar="FILE",
+    help="Write the record as JSON; - for stdout, which then carries nothing else.",
 )
 
 
@@ -39,7 +42,10 @@ def progress_bars() -> Iterator[Report]:
 
 
 def emit(
-    record: dict[str, Any], notices: tuple[str, ...], json_path: str | None, show: Callable[[dict[str, Any], Console], None]
+    record: dict[str, Any],
+    notices: tuple[str, ...],
+    json_path: str | None,
+    show: Callable[[dict[str, Any], Console], None],
 ) -> None:
     """Print a record and its notices.
 

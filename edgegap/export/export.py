@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgegap import __version__
 from edgegap.bundle import MANIFEST, FileEntry, Manifest, describe_file, new_bundle, refuse_existing, write_json
 from edgegap.check.images import MAKE_ROOM, ImageSet, save_images
 from edgegap.check.predict import OutputGrid
-from edgegap.data import DataSource, Preprocessing, batches, load_preprocessing, open_data, read_classes
+from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes
 from edgegap.disk import disk_errors
-from edgegap.errors import DataError
+from edgegap.errors import InternalError
 from edgegap.export.model import FloatModel, load_model
 from edgegap.export.prove import Proof, prove_float, prove_int8
 from edgegap.export.readme import bundle_readme
@@ -38,9 +40,14 @@ from edgegap.resources import resource
 from edgegap.tflite import write_tflite
 
 PROVED_IMAGES = 32
-"""Images that the proof runs through both runtimes."""
+"""Images that the proof of the int8 files runs through both runtimes."""
+
+FLOAT_IMAGES = 4
+"""Images that float evaluations are compared on: a wrong layer shows on any of them."""
 
 _TOOLS = ("onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "numpy", "torch")
+_SIGNED = 128
+"""uint8 and int8 are the same grid, this far apart."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,10 @@ class Exported:
 
     Args:
         record: the JSON record, 'edgegap.export/1'.
-        manifest: of the bundle.
         notices: one line each on what a user should know.
     """
 
     record: dict[str, Any]
-    manifest: Manifest
     notices: tuple[str, ...]
 
 
@@ -71,20 +76,141 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
     resource("targets", settings.target)
     preprocessing = None if settings.preprocess is None else load_preprocessing(settings.preprocess)
     source = _calibration(settings)
-    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as folder:
-        images = _images(source, preprocessing, settings, Path(folder) / "calibration.npy", progress)
+    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as name:
+        folder = Path(name)
+        images = None if source is None else save_images(source, preprocessing, folder / "calibration.npy", progress)
         progress("reading the network", 0, None)
-        network = load_model(
-            settings.model, settings.weights, settings.input_shape, None if images is None else images.shape
-        )
-        sample = _sample(network, images, Path(folder))
-        network.check(sample.values(8))
+        seen = None if images is None else images.shape
+        network = load_model(settings.model, settings.weights, settings.input_shape, seen)
+        sample = _sample(network, images, folder)
+        network.check(sample.values(FLOAT_IMAGES))
         with new_bundle(settings.output, force=settings.force) as staging:
-            classes = _classes(settings, source)
-            exported = _write(settings, network, images, sample, preprocessing, classes, staging, progress)
-    record = {**exported.record, "seconds": round(time.perf_counter() - began, 3)}
+            work = _Export(settings, network, images, sample, preprocessing, _classes(settings, source), progress)
+            record, notices = work.write(staging)
+    record["seconds"] = round(time.perf_counter() - began, 3)
     skipped = [] if source is None else [f"skipped a calibration image: {why}" for why in source.skipped]
-    return replace(exported, record=record, notices=(*skipped, *exported.notices))
+    return Exported(record, (*skipped, *notices))
+
+
+def output_grid(model: ir.Model) -> OutputGrid:
+    """The grid of the output integers of a QDQ model, signed."""
+    grid = grid_of(model.graph.outputs[0])
+    if grid is None:
+        raise InternalError("the output has no grid")
+    return OutputGrid(grid.scale, grid.zero_point - _SIGNED)
+
+
+@dataclass(frozen=True)
+class _Export:
+    """One export, from the canonical float model on.
+
+    Args:
+        settings: the call.
+        network: the float reference.
+        images: for calibration; None in a float export.
+        sample: the images that proofs run on.
+        preprocessing: of the images.
+        classes: their names, in the order of the outputs.
+        progress: told how far it is.
+    """
+
+    settings: ExportSettings
+    network: FloatModel
+    images: ImageSet | None
+    sample: ImageSet
+    preprocessing: Preprocessing | None
+    classes: tuple[str, ...] | None
+    progress: Progress
+
+    def write(self, staging: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Write everything in the bundle; the record, and notices."""
+        self.progress("writing the float files", 0, None)
+        self._write_pair(self.network.model, "float", staging)
+        prove_float(staging / "float.onnx", staging / "float.tflite", self.sample, self.progress)
+        quantized = proof = None
+        notices: tuple[str, ...] = ()
+        if self.settings.int8 and self.images is not None:
+            quantized = self._quantize(self.images)
+            self._write_pair(quantized.model, "int8", staging)
+            proof = self._prove(quantized, staging)
+            notices = (*quantized.notices, *(f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops))
+            view = quantization_view(quantized.model, quantized.input_grid, self.sample.table)
+            write_json(staging / "quantization.json", view)
+        for file in list(staging.iterdir()):
+            if file.suffix in (".onnx", ".tflite") and file.suffix[1:] not in self.settings.formats:
+                file.unlink()
+        manifest = self._manifest(quantized, staging)
+        (staging / "README.md").write_text(bundle_readme(manifest), encoding="utf-8")
+        write_json(staging / MANIFEST, manifest.to_json())
+        return self._record(manifest, quantized, proof), notices
+
+    def _write_pair(self, model: ir.Model, precision: str, staging: Path) -> None:
+        bound = model.clone()
+        set_batch(bound, self.settings.batch)
+        bound.producer_name, bound.producer_version = "edgegap", __version__
+        ir.save(bound, staging / f"{precision}.onnx")
+        (staging / f"{precision}.tflite").write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
+
+    def _quantize(self, images: ImageSet) -> Quantized:
+        def calibration() -> Iterator[NDArray[np.float32]]:
+            for start in range(0, len(images), BATCH):
+                self.progress("calibrating", start, len(images))
+                yield images.values(start + BATCH, start)
+
+        recipe = load_recipe(self.settings.recipe)
+        return quantize(self.network.model, calibration(), recipe, table=images.table, io=self.settings.io)
+
+    def _prove(self, quantized: Quantized, staging: Path) -> Proof:
+        inexact = inexact_ops(quantized.model, self.sample.table)
+        return prove_int8(
+            staging / "int8.onnx",
+            staging / "int8.tflite",
+            self.sample,
+            quantized.input_grid if self.settings.io == "int8" else None,
+            output_grid(quantized.model),
+            bound_lsb=None if inexact else 0,
+            target=self.settings.target,
+            progress=self.progress,
+        )
+
+    def _manifest(self, quantized: Quantized | None, staging: Path) -> Manifest:
+        settings, graph = self.settings, self.network.model.graph
+        grid = None if quantized is None else output_grid(quantized.model)
+        inexact = [] if quantized is None else inexact_ops(quantized.model, self.sample.table)
+        return Manifest(
+            model=settings.model,
+            head=head_of(self.network.model),
+            classes=self.classes,
+            preprocessing=None if self.preprocessing is None else self.preprocessing.to_json(),
+            input_shape=(settings.batch, *shape_of(graph.inputs[0])[1:]),
+            outputs=int(np.prod(shape_of(graph.outputs[0])[1:])),
+            io=settings.io if quantized else None,
+            input_scale=quantized.input_grid.scale if quantized else None,
+            input_zero_point=quantized.input_grid.zero_point - _SIGNED if quantized else None,
+            output_scale=grid.scale if grid else None,
+            output_zero_point=grid.zero_point if grid else None,
+            recipe=settings.recipe if quantized else None,
+            target=settings.target if quantized else None,
+            calibration=settings.calibration if quantized else None,
+            calibration_images=quantized.images if quantized else 0,
+            exactness=None if quantized is None else ("bounded" if inexact else "exact"),
+            inexact=f"{inexact[0].where}: {inexact[0].why}" if inexact else None,
+            files=_files(staging),
+            tools={"edgegap": __version__, **{name: _version(name) for name in _TOOLS if _version(name)}},
+        )
+
+    def _record(self, manifest: Manifest, quantized: Quantized | None, proof: Proof | None) -> dict[str, Any]:
+        nodes = [] if quantized is None else list(quantized.model.graph)
+        return {
+            "schema": "edgegap.export/1",
+            "bundle": str(self.settings.output),
+            "exactness": manifest.exactness,
+            "inexact": manifest.inexact,
+            "files": [{"name": f.name, "bytes": f.bytes, "sha256": f.sha256} for f in manifest.files],
+            "int8_ops": sum(node.op_type in ARITHMETIC for node in nodes),
+            "float_ops": [] if proof is None else [asdict(op) for op in proof.slow_ops],
+            "identity": [] if proof is None else [proof.identity.to_json()],
+        }
 
 
 def _calibration(settings: ExportSettings) -> DataSource | None:
@@ -94,153 +220,24 @@ def _calibration(settings: ExportSettings) -> DataSource | None:
     return source.take(settings.samples)
 
 
-def _images(
-    source: DataSource | None, preprocessing: Preprocessing | None, settings: ExportSettings, path: Path, progress: Progress
-) -> ImageSet | None:
-    if source is None:
-        return None
-    total = settings.samples or source.count
-
-    def reported():  # type: ignore[no-untyped-def]  # a generator of batches
-        done = 0
-        for batch in batches(source, preprocessing, BATCH):
-            yield batch
-            done += len(batch.labels)
-            progress("reading calibration images", done, total)
-
-    return save_images(reported(), preprocessing, path)
+def _classes(settings: ExportSettings, source: DataSource | None) -> tuple[str, ...] | None:
+    if source is not None:
+        return source.classes
+    return None if settings.classes is None else read_classes(settings.classes)
 
 
 def _sample(network: FloatModel, images: ImageSet | None, folder: Path) -> ImageSet:
     """The images that proofs run on: the first of the calibration images, or noise where there are none."""
     path = folder / "sample.npy"
-    with disk_errors(path, MAKE_ROOM):
-        if images is not None:
-            first = np.load(images.path, mmap_mode="r")[:PROVED_IMAGES]
-            np.save(path, first)
-            return replace(images, path=path, labels=images.labels[: len(first)], names=images.names[: len(first)])
-        shape = shape_of(network.model.graph.inputs[0])[1:]
-        noise = np.random.default_rng(0).normal(size=(8, *shape)).astype(np.float32)
-        np.save(path, noise)
-    return ImageSet(path, np.full(len(noise), -1), tuple(f"noise {k}" for k in range(len(noise))), None, shape)
-
-
-def _write(
-    settings: ExportSettings,
-    network: FloatModel,
-    images: ImageSet | None,
-    sample: ImageSet,
-    preprocessing: Preprocessing | None,
-    classes: tuple[str, ...] | None,
-    staging: Path,
-    progress: Progress,
-) -> Exported:
-    """Everything in the bundle, from the canonical float model on."""
-    progress("writing the float files", 0, None)
-    _write_pair(network.model, "float", settings, staging)
-    prove_float(staging / "float.onnx", staging / "float.tflite", sample, progress)
-    quantized, proof, notices = None, None, ()
-    if settings.int8 and images is not None:
-        quantized = _quantize(settings, network, images, progress)
-        _write_pair(quantized.model, "int8", settings, staging)
-        proof = _prove(settings, quantized, sample, staging, progress)
-        notices = (*quantized.notices, *(f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops))
-    for file in [*staging.iterdir()]:
-        if file.suffix[1:] not in settings.formats:
-            file.unlink()
-    manifest = _manifest(settings, network, quantized, sample, preprocessing, classes, staging)
-    if quantized is not None:
-        view = quantization_view(quantized.model, quantized.input_grid, sample.table)
-        write_json(staging / "quantization.json", view)
-    (staging / "README.md").write_text(bundle_readme(manifest), encoding="utf-8")
-    write_json(staging / MANIFEST, manifest.to_json())
-    return Exported(_record(settings, manifest, quantized, proof), manifest, notices)
-
-
-def _write_pair(model: ir.Model, precision: str, settings: ExportSettings, staging: Path) -> None:
-    bound = model.clone()
-    set_batch(bound, settings.batch)
-    bound.producer_name, bound.producer_version = "edgegap", __version__
-    ir.save(bound, staging / f"{precision}.onnx")
-    (staging / f"{precision}.tflite").write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
-
-
-def _quantize(settings: ExportSettings, network: FloatModel, images: ImageSet, progress: Progress) -> Quantized:
-    if images.table is not None and not np.isfinite(images.table).all():
-        raise DataError("the preprocessing gives NaN or infinity for some pixels")
-
-    def calibration():  # type: ignore[no-untyped-def]  # a generator of arrays
-        for start in range(0, len(images), BATCH):
-            progress("calibrating", start, len(images))
-            yield images.values(start + BATCH, start)
-
-    recipe = load_recipe(settings.recipe)
-    return quantize(network.model, calibration(), recipe, table=images.table, io=settings.io)
-
-
-def _prove(
-    settings: ExportSettings, quantized: Quantized, sample: ImageSet, staging: Path, progress: Progress
-) -> Proof:
-    inexact = inexact_ops(quantized.model, sample.table)
-    return prove_int8(
-        staging / "int8.onnx",
-        staging / "int8.tflite",
-        sample,
-        quantized.input_grid if settings.io == "int8" else None,
-        output_grid(quantized.model),
-        bound_lsb=None if inexact else 0,
-        target=settings.target,
-        progress=progress,
-    )
-
-
-def output_grid(model: ir.Model) -> OutputGrid:
-    """The grid of the output integers of a QDQ model, signed."""
-    grid = grid_of(model.graph.outputs[0])
-    if grid is None:
-        raise DataError("the output has no grid")
-    return OutputGrid(grid.scale, grid.zero_point - 128)
-
-
-def _manifest(
-    settings: ExportSettings,
-    network: FloatModel,
-    quantized: Quantized | None,
-    sample: ImageSet,
-    preprocessing: Preprocessing | None,
-    classes: tuple[str, ...] | None,
-    staging: Path,
-) -> Manifest:
-    graph = network.model.graph
-    grid = None if quantized is None else output_grid(quantized.model)
-    inexact = [] if quantized is None else inexact_ops(quantized.model, sample.table)
-    return Manifest(
-        model=settings.model,
-        head=head_of(network.model),
-        classes=classes,
-        preprocessing=None if preprocessing is None else preprocessing.to_json(),
-        input_shape=(settings.batch, *shape_of(graph.inputs[0])[1:]),
-        outputs=int(np.prod(shape_of(graph.outputs[0])[1:])),
-        io=settings.io if quantized else None,
-        input_scale=quantized.input_grid.scale if quantized else None,
-        input_zero_point=quantized.input_grid.zero_point - 128 if quantized else None,
-        output_scale=grid.scale if grid else None,
-        output_zero_point=grid.zero_point if grid else None,
-        recipe=settings.recipe if quantized else None,
-        target=settings.target if quantized else None,
-        calibration=settings.calibration if quantized else None,
-        calibration_images=quantized.images if quantized else 0,
-        exactness=None if quantized is None else ("bounded" if inexact else "exact"),
-        inexact=f"{inexact[0].where}: {inexact[0].why}" if inexact else None,
-        files=_files(staging),
-        tools={"edgegap": __version__, **{name: _version(name) for name in _TOOLS if _version(name)}},
-    )
-
-
-def _classes(settings: ExportSettings, source: DataSource | None) -> tuple[str, ...] | None:
-    if source is not None:
-        return source.classes
-    return None if settings.classes is None else read_classes(settings.classes)
+    if images is not None:
+        first = np.load(images.path, mmap_mode="r")[:PROVED_IMAGES]
+        np.save(path, first)
+        return replace(images, path=path, labels=images.labels[: len(first)], names=images.names[: len(first)])
+    _, c, h, w = shape_of(network.model.graph.inputs[0])
+    noise = np.random.default_rng(0).normal(size=(FLOAT_IMAGES, c, h, w)).astype(np.float32)
+    np.save(path, noise)
+    names = tuple(f"noise {k}" for k in range(len(noise)))
+    return ImageSet(path, np.full(len(noise), -1), names, None, (c, h, w))
 
 
 def _files(staging: Path) -> tuple[FileEntry, ...]:
@@ -253,19 +250,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
-
-
-def _record(
-    settings: ExportSettings, manifest: Manifest, quantized: Quantized | None, proof: Proof | None
-) -> dict[str, Any]:
-    arithmetic = [] if quantized is None else [node for node in quantized.model.graph if node.op_type in ARITHMETIC]
-    return {
-        "schema": "edgegap.export/1",
-        "bundle": str(settings.output),
-        "exactness": manifest.exactness,
-        "inexact": manifest.inexact,
-        "files": [{"name": f.name, "bytes": f.bytes, "sha256": f.sha256} for f in manifest.files],
-        "int8_ops": len(arithmetic),
-        "float_ops": [] if proof is None else [asdict(op) for op in proof.slow_ops],
-        "identity": [] if proof is None else [proof.identity.to_json()],
-    }

@@ -1,4 +1,4 @@
-"""Export proves itself: both int8 files run in the real runtimes on calibration images, and their integers are compared."""
+"""Export proves itself: both int8 files run in the real runtimes, and their integers are compared."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from edgegap.errors import IdentityError, InternalError
 from edgegap.export.model import NOISE
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import Grid
+
 
 @dataclass(frozen=True)
 class Proof:

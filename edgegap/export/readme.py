@@ -43,15 +43,19 @@ def bundle_readme(manifest: Manifest) -> str:
     """The text of README.md for a bundle."""
     n, c, h, w = manifest.input_shape
     names = [file.name for file in manifest.files]
-    files = "\n".join(f"- `{f.name}`: {f.precision}, {f.bytes / 2**10:.0f} KiB, SHA-256 {f.sha256}" for f in manifest.files)
+    files = "\n".join(
+        f"- `{f.name}`: {f.precision}, {f.bytes / 2**10:.0f} KiB, SHA-256 {f.sha256}" for f in manifest.files
+    )
     exactness = {
         "exact": "Both int8 files give the same integers in ONNX Runtime and in LiteRT with XNNPACK.",
         "bounded": f"The int8 files may differ: {manifest.inexact}.",
         None: "",
     }[manifest.exactness]
     record = manifest.preprocessing
-    steps = "none, the data was preprocessed already" if record is None else ", ".join(
-        f"{key} {value}" for key, value in record.items() if value is not None
+    steps = (
+        "none, the data was preprocessed already"
+        if record is None
+        else ", ".join(f"{key} {value}" for key, value in record.items() if value is not None)
     )
     return _TEXT.substitute(
         model=manifest.model,

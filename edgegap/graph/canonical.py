@@ -18,14 +18,14 @@ from edgegap.graph.constants import fold_constants
 from edgegap.graph.flatten import normalize_reshapes
 from edgegap.graph.identities import remove_identities
 from edgegap.graph.linear import normalize_linear
-from edgegap.graph.nodes import OPSET, constant, describe, module_path, shape_of, unsupported
+from edgegap.graph.nodes import OPSET, attribute, constant, describe, module_path, operand, shape_of, unsupported
 from edgegap.graph.padding import normalize_padding
 from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
-from edgegap.graph.shapes import bind_input, infer_shapes
+from edgegap.graph.shapes import FITS, bind_input, infer_shapes
 from edgegap.graph.slicing import normalize_slices
 
 CANONICAL_OPS = frozenset(
-    "Conv Gemm Add Mul Concat MaxPool AveragePool GlobalAveragePool Relu Clip Pad Slice Flatten Reshape Transpose".split()
+    ["Conv", "Gemm", "Add", "Mul", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Relu", "Clip", "Pad", "Slice", "Flatten", "Reshape", "Transpose"]
 )
 
 PASSES: tuple[Callable[[ir.Model], bool], ...] = (
@@ -45,7 +45,7 @@ _HINTS = {
     "Softmax": "End the network with its logits: the largest one is the prediction either way.",
     "Sigmoid": "Use ReLU, or end the network with its logits.",
     "HardSwish": "Use ReLU or ReLU6 in its place.",
-    "BatchNormalization": "Call eval() before exporting, so that it is an affine map.",
+    "Squeeze": "squeeze() of one image drops the batch axis too: use flatten(1).",
 }
 
 
@@ -65,6 +65,15 @@ def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
         raise ModelError(
             f"the network has {len(model.graph.outputs)} outputs ({names})", hint="Return the logits only."
         )
+    source = model.graph.inputs[0]
+    if source.dtype != ir.DataType.FLOAT:
+        raise ModelError(
+            f"the input '{source.name}' has type {source.dtype}, not float32",
+            hint="Export the network with a float32 example input.",
+        )
+    for node in model.graph:
+        if node.domain not in ("", "ai.onnx"):
+            raise unsupported(node, f"its domain is {node.domain}, not ONNX's own", "Export it as standard ONNX ops.")
     bind_input(model, input_shape)
     for _ in range(4):
         changes = [_apply(step, model) for step in PASSES]
@@ -87,7 +96,7 @@ def _apply(step: Callable[[ir.Model], bool], model: ir.Model) -> bool:
 
 def _check(model: ir.Model) -> None:
     for node in model.graph:
-        if node.op_type not in CANONICAL_OPS or node.domain not in ("", "ai.onnx"):
+        if node.op_type not in CANONICAL_OPS:
             path = module_path(node)
             hint = _HINTS.get(
                 node.op_type, f"Replace {path or 'it'} with one of: {', '.join(sorted(CANONICAL_OPS))}, or BatchNorm."
@@ -95,10 +104,17 @@ def _check(model: ir.Model) -> None:
             raise unsupported(node, f"{node.op_type} has no exact int8 form here yet", hint)
         if node.op_type in ("Conv", "Gemm") and constant(node.inputs[1]) is None:
             raise unsupported(node, "its weight is computed at run time", "Make the weight a parameter.")
-        for output in node.outputs:
-            shape_of(output)
+        _check_shapes(node)
     if not list(model.graph):
         raise ModelError("the network has no layers", where=str(model.graph.name))
-    first = next(iter(model.graph))
-    if model.graph.inputs[0].dtype != ir.DataType.FLOAT:
-        raise ModelError(f"the input has type {model.graph.inputs[0].dtype}, not float32", where=describe(first))
+
+
+def _check_shapes(node: ir.Node) -> None:
+    """What ONNX's shape inference lets pass: an empty map, and a convolution of another number of channels."""
+    shape = shape_of(node.outputs[0])
+    if min(shape, default=1) < 1:
+        raise ModelError(f"its output has the shape {list(shape)}", where=describe(node), hint=FITS)
+    if node.op_type == "Conv":
+        given, wanted = shape_of(operand(node))[1], shape_of(operand(node, 1))[1] * attribute(node, "group", 1)
+        if given != wanted:
+            raise ModelError(f"it takes {wanted} channels, not {given}", where=describe(node), hint=FITS)

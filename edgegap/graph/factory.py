@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FACTORY = "MODEL is file.py:factory, package.module:factory (a function that makes the network), or a float .onnx file."
 
+_ANOTHER = "Is this the network that the weights were trained with?"
+
 _NAMED = 3
 """How many keys an error names."""
 
@@ -62,19 +64,18 @@ def _load(network: torch.nn.Module, path: Path) -> None:
         hint = "Save the weights alone: torch.save(network.state_dict(), path)."
         raise WeightsError(f"holds a {type(state).__name__}, not a state dict", where=str(path), hint=hint)
     own = network.state_dict()
-    for what, keys in (
-        ("lacks", own.keys() - state.keys()),
-        ("has, and the network does not,", state.keys() - own.keys()),
-    ):
-        if keys:
-            hint = "Is this the network that the weights were trained with?"
-            raise WeightsError(f"{what} {_some(sorted(keys))}", where=str(path), hint=hint)
+    common = own.keys() & state.keys()
     wrong = [
-        f"{k} {list(state[k].shape)} instead of {list(own[k].shape)}" for k in own if own[k].shape != state[k].shape
+        f"{key} {list(state[key].shape)} instead of {list(own[key].shape)}"
+        for key in own
+        if key in common and own[key].shape != state[key].shape
     ]
     if wrong:
-        raise WeightsError(f"has other shapes: {_some(wrong)}", where=str(path))
-    network.load_state_dict(state)
+        raise WeightsError(f"has other shapes: {_some(wrong)}", where=str(path), hint=_ANOTHER)
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    for what, keys in (("lacks", missing), ("has, and the network does not,", unexpected)):
+        if keys:
+            raise WeightsError(f"{what} {_some(sorted(keys))}", where=str(path), hint=_ANOTHER)
 
 
 def _some(names: list[str]) -> str:

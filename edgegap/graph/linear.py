@@ -20,10 +20,10 @@ from edgegap.graph.nodes import (
     new_node,
     operand,
     replace,
-    take_over,
     required_constant,
     shape_of,
     sole_consumer,
+    take_over,
     unsupported,
 )
 from edgegap.graph.padding import resolve_auto_pad
@@ -79,7 +79,7 @@ def _normalize_gemm(node: ir.Node) -> bool:
     bias = None if len(node.inputs) < 3 or node.inputs[2] is None else required_constant(node, 2, "bias")
     transposed = bool(attribute(node, "transB", 0))
     outputs = weight.shape[0] if transposed else weight.shape[1]
-    if bias is not None and bias.size not in (1, outputs):
+    if bias is not None and bias.ndim == 2 and len(bias) > 1:
         raise unsupported(node, f"its bias has the shape {bias.shape}", "Give it one value per output.")
     if transposed and alpha == beta == 1.0 and bias is not None and bias.shape == (outputs,):
         return False

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass, RemoveInitializersFromInputsPass
 
 from edgegap.errors import ModelError, UnsupportedOpError
-from edgegap.graph.nodes import describe, shape_of
+from edgegap.graph.nodes import describe, keep_module_paths, shape_of
 
 OPSETS = range(17, 21)
 """The opsets that a file may have."""
@@ -56,6 +56,7 @@ def checked(model: ir.Model, where: str) -> ir.Model:
     if model.functions:
         InlinePass()(model)
     RemoveInitializersFromInputsPass()(model)
+    keep_module_paths(model)
     if not list(model.graph):
         raise ModelError("has no nodes", where=where, hint="Is this the file that the exporter wrote?")
     if len(model.graph.inputs) != 1:

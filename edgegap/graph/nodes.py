@@ -74,6 +74,20 @@ def module_path(node: ir.Node) -> str:
     return str(scopes[-2]) if isinstance(scopes, list) and len(scopes) > 1 else ""
 
 
+def keep_module_paths(model: ir.Model) -> None:
+    """Drop what else an exporter notes on nodes and values: stack traces name the user's folders and double the file."""
+    for node in model.graph:
+        scopes = node.metadata_props.get(_SCOPES)
+        node.metadata_props.clear()
+        node.doc_string = None
+        if scopes is not None:
+            node.metadata_props[_SCOPES] = scopes
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+
+
 def describe(node: ir.Node) -> str:
     """How error messages name a node: op, name and module path."""
     path = module_path(node)
@@ -100,7 +114,7 @@ def add_initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value
     """A new initializer of `graph` under a unique name."""
     name = unique_name(graph, name)
     tensor = ir.tensor(np.asarray(array, order="C"), name=name)
-    value = ir.val(name, dtype=tensor.dtype, shape=ir.Shape(tensor.shape), const_value=tensor)
+    value = ir.val(name, dtype=tensor.dtype, shape=ir.Shape(array.shape), const_value=tensor)
     graph.register_initializer(value)
     return value
 

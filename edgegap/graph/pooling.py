@@ -1,9 +1,10 @@
 """Pooling in canonical form, and global average pooling recognized in every spelling.
 
 Rules:
-    1. ReduceMean over both spatial axes of a [N, C, H, W] value (axes as input or attribute, negative or not), and an
-       AveragePool whose one window covers the whole map without padding, are GlobalAveragePool; without keepdims a
-       Flatten follows. (ONNX Runtime quantizes GlobalAveragePool and leaves ReduceMean in float.)
+    1. ReduceMean over both spatial axes of a [N, C, H, W] value (axes as input or attribute, negative or not; at once,
+       one after the other, or after a Reshape to [N, C, H * W]), and an AveragePool whose one window covers the whole
+       map without padding, are GlobalAveragePool; without keepdims a Reshape follows. (ONNX Runtime quantizes
+       GlobalAveragePool and leaves ReduceMean in float.)
     2. ceil_mode=1 becomes explicit padding at the end: rows that a MaxPool ignores and an AveragePool does not count.
     3. An AveragePool that does not count its padding becomes one that does, times the constant map
        kernel area / pixels under the window; where no window reaches into the padding that map is 1 and falls away.
@@ -22,8 +23,8 @@ from edgegap.graph.nodes import (
     graph_of,
     new_node,
     operand,
-    take_over,
     shape_of,
+    take_over,
     unsupported,
 )
 
@@ -32,13 +33,14 @@ def recognize_global_average_pool(model: ir.Model) -> bool:
     """Rule 1, in place; says whether anything changed."""
     changed = False
     for node in model.graph:
-        if not (_is_spatial_mean(node) or _covers_the_map(node)):
+        x, y = _averaged(node), node.outputs[0]
+        if x is None:
             continue
-        x, y = operand(node), node.outputs[0]
         n, c = shape_of(x)[:2]
         gap = new_node(node, "GlobalAveragePool", [x], name=f"{y.name}_gap", shape=(n, c, 1, 1))
-        if len(shape_of(y)) == 2:
-            gap = new_node(node, "Flatten", gap.outputs, {"axis": 1}, name=f"{y.name}_flat", shape=(n, c))
+        if shape_of(y) != (n, c, 1, 1):
+            target = add_initializer(graph_of(node), f"{y.name}_shape", np.array([0, *shape_of(y)[1:]], np.int64))
+            gap = new_node(node, "Reshape", [gap.outputs[0], target], name=f"{y.name}_flat", shape=shape_of(y))
         take_over(node, gap.outputs[0])
         changed = True
     return changed
@@ -61,18 +63,39 @@ def normalize_pools(model: ir.Model) -> bool:
     return changed
 
 
-def _is_spatial_mean(node: ir.Node) -> bool:
-    if node.op_type != "ReduceMean" or len(shape_of(operand(node))) != 4:
-        return False
+def _averaged(node: ir.Node) -> ir.Value | None:
+    """The [N, C, H, W] value that `node` averages over its whole maps, or None."""
+    if node.op_type == "AveragePool":
+        return operand(node) if _covers_the_map(node) else None
+    axes = _mean_axes(node)
+    if not axes:
+        return None
+    x, inner = operand(node), operand(node).producer()
+    if inner is not None and inner.op_type in ("ReduceMean", "Reshape") and len(shape_of(operand(inner))) == 4:
+        source = operand(inner)
+        earlier = _mean_axes(inner)
+        # Behind a mean without keepdims the axis that is left is number 2, whichever it was.
+        left = {2, 3} - earlier if len(shape_of(x)) == 4 else {2}
+        if earlier and earlier <= {2, 3} and left <= axes <= {2, 3}:
+            return source
+        n, c, h, w = shape_of(source)
+        if inner.op_type == "Reshape" and shape_of(x) == (n, c, h * w) and axes == {2}:
+            return source
+    return x if len(shape_of(x)) == 4 and axes == {2, 3} else None
+
+
+def _mean_axes(node: ir.Node) -> set[int]:
+    """The axes of a ReduceMean, not negative; none for any other node."""
+    if node.op_type != "ReduceMean":
+        return set()
     axes = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "axes")
-    return axes is not None and sorted(int(a) % 4 for a in axes) == [2, 3]
+    return set() if axes is None else {int(a) % len(shape_of(operand(node))) for a in axes}
 
 
 def _covers_the_map(node: ir.Node) -> bool:
-    if node.op_type != "AveragePool" or any(attribute(node, "pads", [0])):
-        return False
     x, y = shape_of(operand(node)), shape_of(node.outputs[0])
-    return tuple(attribute(node, "kernel_shape")) == x[2:] and y[2:] == (1, 1)
+    unpadded = not any(attribute(node, "pads", [0]))
+    return unpadded and tuple(attribute(node, "kernel_shape")) == x[2:] and y[2:] == (1, 1)
 
 
 def _spell_out_ceil(node: ir.Node) -> None:
@@ -82,6 +105,8 @@ def _spell_out_ceil(node: ir.Node) -> None:
     pads = attribute(node, "pads", [0, 0, 0, 0])
     needed = [(out[d] - 1) * strides[d] + kernel[d] - size - pads[d] for d, size in enumerate((height, width))]
     grown = [max(needed[d], pads[d + 2]) for d in range(2)]
+    if any(grown[d] >= kernel[d] for d in range(2)):
+        raise unsupported(node, "with ceil_mode a window lies wholly in the padding", "Use ceil_mode=False.")
     if node.op_type == "AveragePool" and attribute(node, "count_include_pad", 0) and grown != pads[2:]:
         # The rows that ceil_mode adds never count, the given padding does.
         _append_count_map(node, pads, [*pads[:2], *grown], counted=True)
@@ -117,7 +142,7 @@ def _append_count_map(node: ir.Node, given: list[int], pads: list[int], *, count
     consumers = [(use.node, use.idx) for use in y.uses()]
     factor = add_initializer(graph, f"{y.name}_count", ratio[None, None])
     product = ir.node("Mul", [y, factor], name=f"{y.name}_counted_node", outputs=[ir.val(f"{y.name}_counted")])
-    product.outputs[0].dtype, product.outputs[0].shape = y.dtype, y.shape
+    product.outputs[0].dtype, product.outputs[0].shape = ir.DataType.FLOAT, y.shape
     product.metadata_props.update(node.metadata_props)
     graph.insert_after(node, product)
     for consumer, index in consumers:

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import onnx
 import onnx_ir as ir
-from onnx_ir.passes.common import ShapeInferencePass
+from onnx_ir.convenience import create_value_mapping
 
 from edgegap.errors import ModelError
+from edgegap.graph.nodes import shape_of
+
+FITS = "Does the network take inputs of this size? Try --input-shape C,H,W."
+
+_LARGE = 1024
+"""Bytes: shape inference needs the values of smaller tensors only, such as the target of a Reshape."""
 
 
 def infer_shapes(model: ir.Model) -> None:
-    """Give every value its type and shape (ONNX's own inference, with data propagation)."""
+    """Give every value its type and shape (ONNX's own inference, with data propagation).
+
+    onnx_ir's pass for this only logs a contradiction; here it is an error.
+
+    Raises:
+        ModelError: shapes that contradict each other.
+    """
+    skeleton = model.clone()
+    for name, value in list(skeleton.graph.initializers.items()):
+        if value.const_value is not None and value.const_value.nbytes > _LARGE:
+            del skeleton.graph.initializers[name]
+            value.const_value = None
+            skeleton.graph.inputs.append(value)
     try:
-        ShapeInferencePass(check_type=True, strict_mode=True, data_prop=True)(model)
-    except Exception as error:  # ruff: ignore[BLE001]
-        raise ModelError(
-            f"the shapes of the network contradict each other: {str(error).splitlines()[0]}",
-            hint="Does the network take inputs of this size? Try --input-shape C,H,W.",
-        ) from error
+        proto = onnx.shape_inference.infer_shapes(
+            ir.to_proto(skeleton), check_type=True, strict_mode=True, data_prop=True
+        )
+    except onnx.shape_inference.InferenceError as error:
+        reason = str(error).strip().splitlines()[0].removeprefix("[ShapeInferenceError] ")
+        raise ModelError(f"the shapes of the network contradict each other: {reason}", hint=FITS) from error
+    inferred = create_value_mapping(ir.from_proto(proto).graph)
+    for name, value in create_value_mapping(model.graph).items():
+        known = inferred.get(name)
+        if known is None or value.is_initializer():
+            continue
+        if known.shape is not None:
+            value.shape = known.shape
+        if known.dtype is not None:
+            value.dtype = known.dtype
 
 
 def bind_input(model: ir.Model, shape: tuple[int, ...]) -> None:
@@ -35,6 +63,6 @@ def bind_input(model: ir.Model, shape: tuple[int, ...]) -> None:
 
 def set_batch(model: ir.Model, batch: int) -> None:
     """Bind the batch size of a model that does not depend on it, canonical or in normal form."""
-    shape = list(model.graph.inputs[0].shape or ())
-    if shape[0] != batch:
-        bind_input(model, (batch, *(int(d) for d in shape[1:])))  # type: ignore[call-overload]  # static by form
+    now, *rest = shape_of(model.graph.inputs[0])
+    if now != batch:
+        bind_input(model, (batch, *rest))

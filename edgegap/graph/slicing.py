@@ -18,10 +18,10 @@ from edgegap.graph.nodes import (
     new_node,
     operand,
     replace,
-    take_over,
     required_constant,
     shape_of,
     sole_consumer,
+    take_over,
     unsupported,
 )
 

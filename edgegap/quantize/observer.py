@@ -14,7 +14,7 @@ from edgegap.ort import session
 from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC
 from edgegap.quantize.statistics import Statistics
 
-BATCH = 8
+BATCH = 4
 """Images per calibration batch: activations of a batch are all the memory that calibration takes."""
 
 
@@ -79,4 +79,5 @@ def _tapped(model: ir.Model, values: list[ir.Value]) -> bytes:
         output.shape = None
     graph.outputs.clear()
     graph.outputs.extend(by_name[value.name] for value in values)
-    return ir.to_proto(copy).SerializeToString()
+    serialized: bytes = ir.to_proto(copy).SerializeToString()
+    return serialized

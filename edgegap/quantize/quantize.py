@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,23 +62,15 @@ def quantize(
     lowered = model.clone()
     lower(lowered)
     statistics = observe(lowered, batches, detailed=recipe.bias_correction or recipe.ranges != "minmax")
-    notices = [
-        f"the output of {describe(node)} is the same for every calibration image and position"
-        for node in lowered.graph
-        if (seen := statistics.get(str(node.outputs[0].name))) is not None and seen.lo == seen.hi
-    ]
     grids = choose_grids(lowered, statistics, recipe.ranges, table)
     linear = {}
     for node in lowered.graph:
         if node.op_type in ("Conv", "Gemm"):
-            parameters = _linear(node, grids, statistics if recipe.bias_correction else {})
-            linear[str(node.outputs[0].name)] = parameters
-            if parameters.dead:
-                notices.append(f"{describe(node)} has {parameters.dead} channels whose weights are all zero")
+            linear[str(node.outputs[0].name)] = _linear(node, grids, statistics if recipe.bias_correction else {})
     written = write_normal_form(lowered, grids, linear, io)
     verify_normal_form(written)
     source = str(lowered.graph.inputs[0].name)
-    return Quantized(written, grids[source], tuple(notices), statistics[source].images)
+    return Quantized(written, grids[source], _notices(lowered, statistics, linear), statistics[source].images)
 
 
 def _linear(node: ir.Node, grids: dict[str, Grid], statistics: dict[str, Statistics]) -> LinearParameters:
@@ -91,3 +83,19 @@ def _linear(node: ir.Node, grids: dict[str, Grid], statistics: dict[str, Statist
 
 def _inputs(node: ir.Node, weight: NDArray[np.float32]) -> int:
     return weight.shape[1] * int(attribute(node, "group", 1))
+
+
+def _notices(
+    model: ir.Model, statistics: Mapping[str, Statistics], linear: Mapping[str, LinearParameters]
+) -> tuple[str, ...]:
+    nodes = {str(node.outputs[0].name): node for node in model.graph}
+    constant = [describe(nodes[name]) for name, seen in statistics.items() if name in nodes and seen.lo == seen.hi]
+    notices = [f"the output of {where} is the same for every image and position" for where in constant]
+    dead = {name: parameters.dead for name, parameters in linear.items() if parameters.dead}
+    if dead:
+        most = max(dead, key=lambda name: dead[name])
+        notices.append(
+            f"{sum(dead.values())} channels in {len(dead)} layers have weights that are all zero "
+            f"(most of them, {dead[most]}, in {describe(nodes[most])}): they cost time and add nothing"
+        )
+    return tuple(notices)

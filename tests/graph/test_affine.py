@@ -29,7 +29,10 @@ def norm_constants(channels: int) -> dict[str, Array]:
     return {"gamma": gamma, "beta": beta, "mean": mean, "var": var**2}
 
 
-MAPS = [NORM.format("a"), "Mul(a, c)", "Mul(c, a)", "Div(a, c)", "Add(a, c)", "Add(c, a)", "Sub(a, c)", "Sub(c, a)", "Mul(a, one)", "Sub(one, a)"]  # fmt: skip
+MAPS = [
+    NORM.format("a"), "Mul(a, c)", "Mul(c, a)", "Div(a, c)", "Add(a, c)", "Add(c, a)", "Sub(a, c)", "Sub(c, a)",
+    "Mul(a, one)", "Sub(one, a)",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("affine", MAPS)

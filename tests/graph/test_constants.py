@@ -21,8 +21,12 @@ def test_a_constant_node_becomes_an_initializer() -> None:
     ("attributes", "expected"), [("", [2, 4, 6, 6]), ("<start=1,end=4>", [4, 6, 6]), ("<start=-2>", [6, 6])]
 )
 def test_the_shape_of_a_static_value_is_a_constant(attributes: str, expected: list[int]) -> None:
-    model = passed(fold_constants, ready(f"a = Relu(x) s = Shape{attributes}(a) n = Reshape(v, s) y = Add(a, n)",
-                                         v=normal(int(np.prod(expected)))))
+    model = passed(
+        fold_constants,
+        ready(
+            f"a = Relu(x) s = Shape{attributes}(a) n = Reshape(v, s) y = Add(a, n)", v=normal(int(np.prod(expected)))
+        ),
+    )
     assert ops(model) == ["Relu", "Add"]
     assert constant(only(model, "Add").inputs[1]).shape == tuple(expected)
 

@@ -44,7 +44,9 @@ def test_it_is_gone_behind_the_graphs_input_which_keeps_its_name() -> None:
 
 
 def test_it_is_gone_where_the_value_is_read_twice() -> None:
-    assert ops(passed(remove_identities, ready("a = Relu(x) b = Identity(a) c = Neg(b) d = Add(a, c) y = Mul(d, b)"))) == [
+    assert ops(
+        passed(remove_identities, ready("a = Relu(x) b = Identity(a) c = Neg(b) d = Add(a, c) y = Mul(d, b)"))
+    ) == [
         "Relu",
         "Neg",
         "Add",
@@ -72,7 +74,8 @@ def test_two_transposes_that_undo_each_other_are_gone() -> None:
 
 
 def test_a_transposed_value_that_is_read_twice_is_kept() -> None:
-    body = "a = Transpose<perm=[0,2,3,1]>(x) b = Transpose<perm=[0,3,1,2]>(a) c = Relu(a) d = Transpose<perm=[0,3,1,2]>(c) y = Add(b, d)"
+    body = """a = Transpose<perm=[0,2,3,1]>(x) b = Transpose<perm=[0,3,1,2]>(a)
+              c = Relu(a) d = Transpose<perm=[0,3,1,2]>(c) y = Add(b, d)"""
     assert ops(passed(remove_identities, ready(body))) == ["Transpose", "Relu", "Transpose", "Add"]
 
 
@@ -94,4 +97,6 @@ def test_what_does_something_stays(node: str) -> None:
 
 
 def test_a_transpose_of_constants_is_none_of_its_business() -> None:
-    passed(remove_identities, ready("w2 = Transpose(w) y = MatMul(x, w2)", x="float[2,4]", w=normal(3, 4)), changes=False)
+    passed(
+        remove_identities, ready("w2 = Transpose(w) y = MatMul(x, w2)", x="float[2,4]", w=normal(3, 4)), changes=False
+    )

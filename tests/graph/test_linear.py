@@ -130,7 +130,9 @@ def test_a_bias_computed_at_run_time_is_refused() -> None:
 
 
 def test_padding_in_front_of_a_convolution_of_one_dimension_is_refused_as_one_too() -> None:
-    model = ready("a = Pad(x, p) y = Conv<pads=[0,0]>(a, w)", x="float[1,4,9]", w=normal(5, 4, 3), p=ints(0, 0, 2, 0, 0, 0))
+    model = ready(
+        "a = Pad(x, p) y = Conv<pads=[0,0]>(a, w)", x="float[1,4,9]", w=normal(5, 4, 3), p=ints(0, 0, 2, 0, 0, 0)
+    )
     assert normalize_padding(model) is False
     with pytest.raises(UnsupportedOpError, match="1 spatial dimensions"):
         normalize_linear(model)

@@ -29,7 +29,7 @@ def test_a_pool_with_explicit_pads_stays() -> None:
 
 @pytest.mark.parametrize(("axes", "pads"), [((2, 3), (1, 2, 3, 4)), ((-1,), (2, 1)), ((3, -3), (1, 0, 2, 5))])
 def test_a_pad_with_axes_is_written_over_all_axes(axes: tuple[int, ...], pads: tuple[int, ...]) -> None:
-    body = 'a = Pad(x, pads, value, axes) y = Relu(a)'
+    body = "a = Pad(x, pads, value, axes) y = Relu(a)"
     model = ready(body, pads=ints(*pads), value=np.float32(0.5), axes=ints(*axes))
     pad = only(passed(normalize_padding, model), "Pad")
     assert len(pad.inputs) == 3

@@ -35,7 +35,10 @@ def test_a_written_slice_stays() -> None:
     passed(normalize_slices, model, changes=False)
 
 
-@pytest.mark.parametrize("body", ["a = Slice(x, s, e, h) y = Slice(a, s, e, w)", "a = Slice(x, s, e, h) b = Slice(a, s, e, w) y = Relu(b)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    ["a = Slice(x, s, e, h) y = Slice(a, s, e, w)", "a = Slice(x, s, e, h) b = Slice(a, s, e, w) y = Relu(b)"],
+)
 def test_slices_of_different_axes_in_a_row_become_one(body: str) -> None:
     model = passed(normalize_slices, ready(body, s=ints(1), e=ints(5), h=ints(2), w=ints(3)))
     assert columns(only(model, "Slice")) == [[1, 1], [5, 5], [2, 3], [1, 1]]
@@ -69,9 +72,7 @@ def test_a_start_computed_at_run_time_is_refused() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.integers(-8, 3), st.sampled_from([4, 5, -1, 99]), st.integers(1, 3)), min_size=2, max_size=2
-    ),
+    st.lists(st.tuples(st.integers(-8, 3), st.sampled_from([4, 5, -1, 99]), st.integers(1, 3)), min_size=2, max_size=2),
     st.permutations([1, 2, 3]),
 )
 def test_any_slice_is_written_as_numpy_takes_it(cuts: list[tuple[int, int, int]], axes: list[int]) -> None:
