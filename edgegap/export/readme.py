@@ -25,7 +25,7 @@ session = onnxruntime.InferenceSession("$onnx", options)
 logits = session.run(None, {session.get_inputs()[0].name: images})[0]  # images: $nchw
 ```
 
-Without that option ONNX Runtime's int8 kernels saturate on x86 CPUs that have AVX2 and no VNNI, and give other integers.
+Without that option ONNX Runtime's int8 kernels saturate on x86 CPUs with AVX2 and without VNNI: other integers.
 
 ## LiteRT
 

@@ -26,8 +26,8 @@ def quantization_view(model: ir.Model, input_grid: Grid, table: NDArray[np.float
         table: float32 [C, 256], the value of every pixel; None where the input is not 8-bit images.
 
     Returns:
-        'input': its grid and, for 8-bit images, the integer of every pixel of every channel; 'layers': one entry for each
-        op that computes, with the grid of its output and the extent of its weight scales.
+        'input': its grid and, for 8-bit images, the integer of every pixel of every channel; 'layers': one entry for
+        each op that computes, with the grid of its output and the extent of its weight scales.
     """
     view: dict[str, Any] = {"schema": "edgegap.quantization/1", "input": _grid(input_grid)}
     if table is not None:

@@ -54,7 +54,7 @@ def fold_affine(model: ir.Model) -> bool:
     return changed
 
 
-def _affine_of(node: ir.Node) -> Affine | None:  # noqa: PLR0911  # one for each kind of map
+def _affine_of(node: ir.Node) -> Affine | None:  # one for each kind of map
     if node.op_type == "BatchNormalization":
         if attribute(node, "training_mode", 0):
             raise unsupported(node, "it is in training mode", "Call eval() before exporting.")

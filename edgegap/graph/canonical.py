@@ -24,9 +24,9 @@ from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
 from edgegap.graph.shapes import FITS, bind_input, infer_shapes
 from edgegap.graph.slicing import normalize_slices
 
-CANONICAL_OPS = frozenset(
-    ["Conv", "Gemm", "Add", "Mul", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Relu", "Clip", "Pad", "Slice", "Flatten", "Reshape", "Transpose"]
-)
+_COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Relu", "Clip"}
+_MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose"}
+CANONICAL_OPS = frozenset(_COMPUTING | _MOVING)
 
 PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     fold_constants,

@@ -25,7 +25,7 @@ def remove_identities(model: ir.Model) -> bool:
     return changed
 
 
-def _does_nothing(node: ir.Node) -> bool:  # noqa: PLR0911  # one for each kind of node
+def _does_nothing(node: ir.Node) -> bool:  # one for each kind of node
     x, y = operand(node), node.outputs[0]
     same_shape = x.shape is not None and x.shape == y.shape
     match node.op_type:

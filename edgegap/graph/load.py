@@ -19,8 +19,8 @@ def load_onnx(path: Path) -> ir.Model:
     """The model in a float `.onnx` file.
 
     Raises:
-        ModelError: the file is missing, is not ONNX, is truncated, has another opset, more than one input, or a NaN or an
-            infinity among its weights.
+        ModelError: the file is missing, is not ONNX, is truncated, has another opset, more than one input, or a NaN or
+            an infinity among its weights.
         UnsupportedOpError: the model is quantized already.
     """
     try:

@@ -75,7 +75,7 @@ def module_path(node: ir.Node) -> str:
 
 
 def keep_module_paths(model: ir.Model) -> None:
-    """Drop what else an exporter notes on nodes and values: stack traces name the user's folders and double the file."""
+    """Drop what else an exporter notes: stack traces name the user's folders and double the size of a small file."""
     for node in model.graph:
         scopes = node.metadata_props.get(_SCOPES)
         node.metadata_props.clear()

@@ -69,7 +69,8 @@ def _why_inexact(node: ir.Node, table: NDArray[np.float32] | None) -> str | None
     grids = [grid_of(value) for value in (*node.inputs, quantize.outputs[0] if quantize else None) if value is not None]
     scales = [grid.scale for grid in grids if isinstance(grid, Grid)]
     if node.op_type == "Add":
-        free = len(scales) == 3 and add_is_tie_free(*scales)
+        free = len(scales) == 3 and add_is_tie_free(scales[0], scales[1], scales[2])
     else:
-        free = len(scales) == 2 and average_is_tie_free(*scales, int(np.prod(shape_of(operand(node))[2:])))
+        positions = int(np.prod(shape_of(operand(node))[2:]))
+        free = len(scales) == 2 and average_is_tie_free(scales[0], scales[1], positions)
     return None if free else "its scales allow a tie"

@@ -5,8 +5,8 @@ class of their input. A Concat puts all its inputs and its output in one class, 
 
     1. the producers' activations stay free under the common range: a ReLU needs its lower end at 0, and a Clip needs
        its upper end within the range of the class;
-    2. the class is not fixed by another rule: the graph input (its scale is nudged, see `input_grid`) and the output of a
-       GlobalAveragePool (its scale follows from its input's, see `snap`).
+    2. the class is not fixed by another rule: the graph input (its scale is nudged, see `input_grid`) and the output
+       of a GlobalAveragePool (its scale follows from its input's, see `snap`).
 
 Elsewhere the Concat is a conflict, which a requantize of that input resolves.
 """

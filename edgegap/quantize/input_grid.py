@@ -2,8 +2,8 @@
 
 A pixel has 256 values per channel, so all that the input quantizer can ever see is known. ONNX Runtime divides by the
 scale, XNNPACK multiplies by its reciprocal; where a value lies within float32 noise of a tie they part. The scale is
-raised by millionths until every value lies at least `MARGIN` LSB from a tie, so that every order of evaluation gives the
-same integer. The same table turns pixels into integers on a device that feeds the integers itself.
+raised by millionths until every value lies at least `MARGIN` LSB from a tie, so that every order of evaluation gives
+the same integer. The same table turns pixels into integers on a device that feeds the integers itself.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Rules:
     1. AveragePool is a depthwise Conv with weight 1 / (kh * kw): symmetric quantization makes that 127 at scale
-       1 / (127 kh kw), and both runtimes compute it exactly. Their own pooling kernels part by 1 in 2-13 % of the outputs.
-    2. Relu and Clip stand behind a Conv, Gemm, Add, Mul or GlobalAveragePool that nothing else reads, so that a grid can
-       make them free; elsewhere a requantize goes in between.
+       1 / (127 kh kw), and both runtimes compute it exactly. Their own pooling kernels part by 1 in 2-13 % of outputs.
+    2. Relu and Clip stand behind a Conv, Gemm, Add, Mul or GlobalAveragePool that nothing else reads, so that a grid
+       can make them free; elsewhere a requantize goes in between.
     3. A Slice that takes every k-th row and column of a map is a depthwise 1x1 Conv of ones with that stride: XNNPACK
        takes it, and not a STRIDED_SLICE of a step above 1.
     4. A requantize is a depthwise 1x1 Conv of ones (127 at scale 1/127): exact, where a native QUANTIZE parts in 6 %.

@@ -145,7 +145,10 @@ class _Writer:
         return self._reals[name]
 
     def _linear_constants(self, node: ir.Node, linear: LinearParameters) -> list[ir.Value]:
-        arrays = {"weight": (linear.weight, linear.weight_scale), "bias": (linear.bias, linear.bias_scale)}
+        arrays: dict[str, tuple[NDArray[Any], NDArray[np.float32]]] = {
+            "weight": (linear.weight, linear.weight_scale),
+            "bias": (linear.bias, linear.bias_scale),
+        }
         values = []
         for what, (array, scale) in arrays.items():
             name = f"{node.outputs[0].name}_{what}"

@@ -1,6 +1,7 @@
 """Quantization parameters: how a scale and a zero point are chosen.
 
-Jacob et al., 'Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference', 2018, eq. 1:
+Jacob et al., 'Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference', 2018,
+equation 1:
     real = scale * (integer - zero_point)
 Activations are per-tensor asymmetric uint8 (0..255); weights are per-channel symmetric int8 (-127..127, zero point 0).
 """
@@ -42,7 +43,8 @@ class Grid:
     def quantize(self, x: NDArray[np.floating]) -> NDArray[np.uint8]:
         """The integers of real values: round half to even, then saturate."""
         integers = np.rint(np.asarray(x, np.float64) / self.scale) + self.zero_point
-        return np.clip(integers, 0, QMAX).astype(np.uint8)
+        saturated: NDArray[np.uint8] = np.clip(integers, 0, QMAX).astype(np.uint8)
+        return saturated
 
     def dequantize(self, q: NDArray[np.integer]) -> NDArray[np.float64]:
         """The real values of integers."""

@@ -82,7 +82,7 @@ def _linear(node: ir.Node, grids: dict[str, Grid], statistics: dict[str, Statist
 
 
 def _inputs(node: ir.Node, weight: NDArray[np.float32]) -> int:
-    return weight.shape[1] * int(attribute(node, "group", 1))
+    return int(weight.shape[1]) * int(attribute(node, "group", 1))
 
 
 def _notices(

@@ -3,8 +3,8 @@
 ONNX Runtime adds in float and rounds half to even, XNNPACK multiplies in fixed point and rounds half up. They agree
 everywhere but near k + 1/2, so the scales are chosen such that no sum of integers comes near one:
 
-    Add     y = (n_a A + n_b B) / n_y for integers A, B, where each scale is n * base. With n_y odd, y = k + 1/2 would make
-            2 (n_a A + n_b B) = n_y (2k + 1), even = odd: no tie, and the nearest sum is 1 / (2 n_y) away.
+    Add     y = (n_a A + n_b B) / n_y for integers A, B, where each scale is n * base. With n_y odd, y = k + 1/2 would
+            make 2 (n_a A + n_b B) = n_y (2k + 1), even = odd: no tie, and the nearest sum is 1 / (2 n_y) away.
     GAP     y = S m / n for the sum S of the map, where s_out = s_in n / (m H W). With n odd the same argument holds.
 
 The bound on n (1023 and 4095) keeps that distance well above the error of either kernel's arithmetic (about 3e-5 LSB).

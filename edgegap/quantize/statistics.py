@@ -41,7 +41,8 @@ class Histogram:
 
     def centres(self) -> NDArray[np.float64]:
         """The middle of every bin."""
-        return ((np.arange(_BINS) + 0.5) / (_BINS / 2) - 1) * 2.0 ** (self.exponent or 0)
+        unit = (np.arange(_BINS, dtype=np.float64) + 0.5) / (_BINS / 2) - 1
+        return unit * np.float64(2.0 ** (self.exponent or 0))
 
     def _reach(self, exponent: int) -> None:
         if self.exponent is None:

@@ -53,10 +53,10 @@ def quantize_linear(
         weight: float32.
         bias: float32.
         grid: of the input.
-        input_mean: float64 [I], the mean of each input channel: the bias then absorbs the mean of the error that rounding
-            the weights makes, b += sum (W - Wq) mean(x). Nagel et al., 'Data-Free Quantization Through Weight Equalization
-            and Bias Correction', 2019, section 4.2; only the weights' error, because correcting towards the float output
-            would undo deliberate clipping. None leaves the bias alone.
+        input_mean: float64 [I], the mean of each input channel: the bias then absorbs the mean of the error that
+            rounding the weights makes, b += sum (W - Wq) mean(x). Nagel et al., 'Data-Free Quantization Through Weight
+            Equalization and Bias Correction', 2019, section 4.2; only the weights' error, because correcting towards
+            the float output would undo deliberate clipping. None leaves the bias alone.
         groups: of a grouped convolution.
     """
     flat = weight.reshape(len(weight), -1).astype(np.float64)
