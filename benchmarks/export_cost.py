@@ -1,5 +1,6 @@
-"""What an export costs, from weights to files: `edgegap export` (recipe fast: two int8 files, two float files, the proof)
-against ONNX Runtime's quantizer (one int8 file), in turn, in the same run.
+"""What an export costs, from weights to files, against ONNX Runtime's quantizer, in turn, in the same run.
+
+`edgegap export` (recipe fast) writes two int8 and two float files and proves them; the other way writes one int8 file.
 
 python benchmarks/export_cost.py [--repetitions 3] [--json export_cost.json]
 

@@ -2,8 +2,8 @@
 
 python benchmarks/ort_quantize.py DATA FACTORY WEIGHTS.pt CALIBRATION OUT.onnx
 
-torch.onnx.export (dynamo), quant_pre_process, quantize_static with uint8 activations (min-max), int8 weights per channel,
-256 images read one at a time. Imports nothing of edgegap: `export_cost.py` times this process whole.
+torch.onnx.export (dynamo), quant_pre_process, quantize_static with uint8 activations (min-max) and int8 weights per
+channel, 256 images read one at a time. Imports nothing of edgegap: `export_cost.py` times this process whole.
 """
 
 from __future__ import annotations

@@ -76,11 +76,9 @@ def failures(case: Case, result: dict[str, Any]) -> list[str]:
         "no integer was compared": result["compared"] == 0,
     }
     for form in FILES:
-        agreement = result[f"{form}_agreement_pct"]
-        misses[f"{form} top-1 below {case.least_top1}"] = result[f"{form}_top1_pct"] < case.least_top1
-        misses[f"{form} agreement below {case.least_agreement}"] = (
-            result[f"{form}_agreement_pct"] < case.least_agreement
-        )
+        top1, agreement = result[f"{form}_top1_pct"], result[f"{form}_agreement_pct"]
+        misses[f"{form} top-1 below {case.least_top1}"] = top1 < case.least_top1
+        misses[f"{form} agreement below {case.least_agreement}"] = agreement < case.least_agreement
     return [miss for miss, missed in misses.items() if missed]
 
 

@@ -35,8 +35,9 @@ def choose_grids(
     """
     while True:
         classes = GridClasses(model, statistics)
-        grids, conflicts = _grids(model, classes, method, table)
-        conflicts = [*classes.conflicts, *conflicts]
+        conflicts = classes.conflicts
+        if not conflicts:
+            grids, conflicts = _grids(model, classes, method, table)
         if not conflicts:
             return {str(value.name): grids[classes.of(value)] for value in _values(model) if classes.of(value) in grids}
         for node, index in conflicts:

@@ -56,7 +56,7 @@ def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed
         for value, array in zip(values, runner.run(names, {source: batch}), strict=True):
             tracked = statistics[str(value.name)]
             tracked.update(array, detailed=detailed)
-            if not np.isfinite(tracked.lo + tracked.hi):
+            if not np.isfinite(tracked.hi - tracked.lo):
                 producer = value.producer()
                 raise ModelError(
                     "its output is NaN or infinite on the calibration images",

@@ -60,7 +60,7 @@ class Statistics:
 
     Args:
         lo: the smallest value seen.
-        hi: the largest value seen.
+        hi: the largest value seen; either is NaN or infinite where a value was.
         histogram: of a regular sample, at most 16,384 values of an image.
         mean: [C], over images and positions; None until something was seen.
         images: how many images were seen.
@@ -79,8 +79,9 @@ class Statistics:
             batch: [n, C, ...].
             detailed: also keep the histogram and the mean, which only some recipes need.
         """
-        self.lo, self.hi = min(self.lo, float(batch.min())), max(self.hi, float(batch.max()))
-        if detailed:
+        # NumPy's minimum keeps a NaN, where Python's would lose it.
+        self.lo, self.hi = float(np.minimum(self.lo, batch.min())), float(np.maximum(self.hi, batch.max()))
+        if detailed and np.isfinite(self.hi - self.lo):
             # An odd stride visits every channel and column of maps whose sizes are powers of two.
             stride = max(1, batch[0].size // _SAMPLED) | 1
             self.histogram.update(batch.reshape(-1)[::stride])

@@ -153,7 +153,7 @@ def float_arithmetic(model: onnx.ModelProto) -> list[str]:
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         ort.InferenceSession(model.SerializeToString(), options)
         optimized = onnx.load(options.optimized_model_filepath)
-    moving = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze"}
+    moving = {"Concat", "MaxPool", "NhwcMaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze"}
     integer = {"QuantizeLinear", "DequantizeLinear", "QGemm", *moving}
     counts = Counter(node.op_type for node in optimized.graph.node)
     return sorted(op for op in counts.elements() if op not in integer and not op.startswith("QLinear"))

@@ -1,0 +1,82 @@
+"""What EdgeGAP promises for any network that it takes, checked on one."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from ops.harness import float_arithmetic
+from tflite.runtimes import Array, run_onnx, run_tflite, signed
+
+from edgegap.graph.canonical import canonicalize
+from edgegap.graph.head import head_of
+from edgegap.quantize.bounds import inexact_ops
+from edgegap.quantize.quantize import quantize
+from edgegap.quantize.recipe import Recipe
+from edgegap.quantize.verify import grid_of, verify_normal_form
+from edgegap.tflite import write_tflite
+
+from .networks import Network
+
+RECIPES = (Recipe("minmax", "", "minmax", False), Recipe("mse", "", "mse", True))
+IMAGES = 8
+FLOAT_NOISE = 1e-4
+"""Of the largest logit. The kernels sum in different orders, and the maps before may be larger than the logits."""
+
+
+def check(network: Network) -> float:
+    """Assert every promise; returns the signal to quantization noise ratio of the int8 logits, in dB.
+
+    1. The canonical model and the float TFLite file give what the original gives.
+    2. The heads with a global average are recognized.
+    3. The quantization is in normal form and by its own account exact.
+    4. ONNX Runtime and LiteRT give the same integers, at every layer that has a tensor of its own.
+    5. ONNX Runtime computes nothing in float.
+    """
+    original, table = network.model(), network.table()
+    calibration, images = network.images(16, 0), network.images(IMAGES, 1)
+    batches = [{"x": images[k : k + network.batch]} for k in range(0, IMAGES, network.batch)]
+    reference = np.concatenate([run_onnx(original, batch)[0] for batch in batches])
+
+    canonical = canonicalize(ir.from_proto(original), network.shape)
+    proto, float_file = ir.to_proto(canonical), write_tflite(canonical)
+    for batch, expected in zip(batches, np.split(reference, len(batches)), strict=True):
+        _assert_close(run_onnx(proto, batch)[0], expected, reference)
+        _assert_close(run_tflite(float_file, batch)[0], expected, reference)
+    if network.head in ("gap", "gap-linear"):
+        assert head_of(canonical) == network.head
+
+    recipe, io = RECIPES[network.seed % 2], ("float", "int8")[network.seed // 2 % 2]
+    quantized = quantize(canonical, np.split(calibration, 2), recipe, table=table, io=io)
+    verify_normal_form(quantized.model)
+    assert inexact_ops(quantized.model, table) == []
+    int8, int8_file = ir.to_proto(quantized.model), write_tflite(quantized.model)
+    grid = grid_of(quantized.model.graph.outputs[0])
+    assert grid is not None
+    integers = []
+    for batch in batches:
+        feeds = batch if io == "float" else {"x": quantized.input_grid.quantize(batch["x"])}
+        (ours,), (theirs,) = run_onnx(int8, feeds), run_tflite(int8_file, feeds)
+        if io == "float":
+            ours, theirs = (_integers(y, grid.scale, grid.zero_point) for y in (ours, theirs))
+        else:
+            ours = signed(ours)
+        assert np.count_nonzero(ours != theirs) == 0, "ONNX Runtime and LiteRT differ"
+        integers.append(ours)
+    assert float_arithmetic(int8) == []
+    return _sqnr(reference, grid.dequantize(np.concatenate(integers).astype(np.int16) + 128))
+
+
+def _integers(y: Array, scale: float, zero_point: int) -> Array:
+    exact = y.astype(np.float64) / scale + zero_point - 128
+    assert np.abs(exact - np.rint(exact)).max() < 1e-3
+    return np.rint(exact).astype(np.int8)
+
+
+def _assert_close(ours: Array, expected: Array, reference: Array) -> None:
+    assert ours.shape == expected.shape
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=FLOAT_NOISE * np.abs(reference).max())
+
+
+def _sqnr(reference: Array, ours: Array) -> float:
+    signal, noise = float(reference.var()), float(np.square(reference - ours).mean())
+    return 10 * float(np.log10(max(signal, 1e-30) / max(noise, 1e-30)))
