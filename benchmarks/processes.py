@@ -59,9 +59,19 @@ def run(command: list[str]) -> Cost:
 
 def _resident(pid: int) -> int:
     """Resident bytes of a process and its descendants; one that has just ended counts nothing."""
+    process = Path(f"/proc/{pid}")
     try:
-        own = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-        lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+        own = int((process / "statm").read_text().split()[1]) * _PAGE
+        command = (process / "cmdline").read_bytes()
+        children = [int(child) for tasks in process.glob("task/*/children") for child in tasks.read_text().split()]
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return own + sum(_resident(int(child)) for children in lists for child in children.split())
+    return own + sum(_resident(child) for child in children if _has_begun(child, command))
+
+
+def _has_begun(child: int, parents_command: bytes) -> bool:
+    """Whether a child runs its own program: between fork and exec it still shows its parent's memory as its own."""
+    try:
+        return Path(f"/proc/{child}/cmdline").read_bytes() != parents_command
+    except (FileNotFoundError, ProcessLookupError):
+        return False

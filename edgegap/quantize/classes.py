@@ -108,19 +108,17 @@ class GridClasses:
         return self.limits.get(name, Limits())
 
     def _join_concat(self, node: ir.Node) -> None:
-        y = node.outputs[0]
-        for index in range(len(node.inputs)):
-            if self._may_join(operand(node, index), y):
-                self._union(operand(node, index), y)
-            else:
-                self.conflicts.append((node, index))
+        """Join the inputs that the range of all of them together leaves free; the others are conflicts.
 
-    def _may_join(self, x: ir.Value, y: ir.Value) -> bool:
-        a, b = self.of(x), self.of(y)
-        if a in self.fixed:
-            return False
-        if a == b or a not in self.statistics or b not in self.statistics:
-            return True
-        common = self.statistics[a].merged(self.statistics[b])
-        limits = self._limits(a).tightened(self._limits(b))
-        return min(common.lo, 0.0) >= limits.lo and max(common.hi, 0.0) <= limits.hi
+        A requantized copy has no activation and is in no other class: it can always join.
+        """
+        y = node.outputs[0]
+        names = [self.of(operand(node, index)) for index in range(len(node.inputs))]
+        seen = [self.statistics[name] for name in names if name in self.statistics]
+        lo, hi = min([0.0, *(s.lo for s in seen)]), max([0.0, *(s.hi for s in seen)])
+        for index, name in enumerate(names):
+            limits = self._limits(name)
+            if name in self.fixed or lo < limits.lo or hi > limits.hi:
+                self.conflicts.append((node, index))
+            else:
+                self._union(operand(node, index), y)
