@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 
-def session(model: bytes) -> Any:
-    """An InferenceSession of a serialized float model on the CPU.
+def session(model: bytes | str) -> Any:
+    """An InferenceSession of a float model on the CPU: serialized, or the path of a file (with its external data).
 
     Int8 artifacts never run here but in the runner, which sets the options that they need.
     """

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgegap.check.images import ImageSet
 from edgegap.check.predict import predict
+from edgegap.check.taps import integer_nodes, save_tapped
 from edgegap.graph.nodes import describe, operand
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import Grid
@@ -99,18 +100,10 @@ def first_difference(
         What to call the layer, or None where no tensor differs.
     """
     model = ir.load(onnx)
-    outputs = {value.name for value in model.graph.outputs}
-    taps = {
-        str(value.name): node
-        for node in model.graph
-        for value in node.outputs
-        if value.dtype == ir.DataType.UINT8 and value.name not in outputs
-    }
     shared = tensor_names(tflite)
-    taps = {name: node for name, node in taps.items() if name in shared}
-    model.graph.outputs.extend(node.outputs[0] for node in taps.values())
+    taps = {name: node for name, node in integer_nodes(model).items() if name in shared}
     tapped = folder / "tapped.onnx"
-    ir.save(model, tapped)
+    save_tapped(model, (node.outputs[0] for node in taps.values()), tapped)
     a = predict(tapped, images, progress, input_grid=input_grid, tensors=tuple(taps))
     b = predict(tflite, images, progress, input_grid=input_grid, tensors=tuple(taps))
     for name, node in taps.items():

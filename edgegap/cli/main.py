@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import math
 import signal
 import sys
+import time
 
 import click
 
 from edgegap import __version__
 from edgegap.errors import EdgeGapError, exit_status
 
-INTERRUPTED = 130
-
 _VERBS = {
     "check": "Compare a bundle's files with the float network on a data set.",
+    "explain": "Draw class confidence maps, float beside int8.",
     "export": "Write a network as ONNX and TFLite, float and int8.",
     "recipes": "Show how ranges and weights can be chosen.",
     "targets": "Show the devices that have a profile.",
@@ -52,26 +53,57 @@ def main() -> None:
     """
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit status.
+def dispatch(arguments: list[str] | None) -> int:
+    """Run a verb and return the exit status.
 
-    0 done; 1 a gate failed; 2 the input or the call is wrong; 3 a device, disk or runtime failed; 130 interrupted.
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came: a terminated export cleans up as an interrupted one does.
     """
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # a terminated export cleans up as an interrupted one does
+    interrupt = _Interrupt()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         result = main.main(args=arguments, prog_name="edgegap", standalone_mode=False)
-    except EdgeGapError as error:
-        click.echo(f"edgegap: {error}", err=True)
-        return exit_status(error)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("edgegap: interrupted; nothing half-written was left behind", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output is gone; there is nobody to tell
-        return 0
+    except BaseException as error:
+        if interrupt.came:  # compiled modules turn KeyboardInterrupt into errors of their own
+            raise KeyboardInterrupt from error
+        return _status(error)
     return result if isinstance(result, int) else 0
+
+
+def _status(error: BaseException) -> int:
+    """Print an error, and give its exit status; one that nobody foresaw is raised."""
+    match error:
+        case EdgeGapError():
+            click.echo(f"edgegap: {error}", err=True)
+            return exit_status(error)
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case BrokenPipeError():
+            sys.stderr.close()  # the reader of our output is gone; there is nobody to tell
+            return 0
+    raise error
+
+
+class _Interrupt:
+    """A signal handler that raises KeyboardInterrupt, but not twice within a second.
+
+    Some send a signal twice (timeout does: to the process and to its group), and the second must not break off the
+    cleaning up after the first.
+    """
+
+    def __init__(self) -> None:
+        self.last = -math.inf
+
+    @property
+    def came(self) -> bool:
+        """Whether a signal came."""
+        return self.last > -math.inf
+
+    def __call__(self, number: int, frame: object) -> None:
+        del number, frame
+        now = time.monotonic()
+        if now - self.last > 1:
+            self.last = now
+            raise KeyboardInterrupt

@@ -74,6 +74,7 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
     began = time.perf_counter()
     refuse_existing(settings.output, force=settings.force)
     resource("targets", settings.target)
+    load_recipe(settings.recipe)  # a mistake in it is told before any work
     preprocessing = None if settings.preprocess is None else load_preprocessing(settings.preprocess)
     source = _calibration(settings)
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as name:
@@ -128,12 +129,12 @@ class _Export:
         self._write_pair(self.network.model, "float", staging)
         prove_float(staging / "float.onnx", staging / "float.tflite", self.sample, self.progress)
         quantized = proof = None
-        notices: tuple[str, ...] = ()
+        notices = self._batch_notice()
         if self.settings.int8 and self.images is not None:
             quantized = self._quantize(self.images)
             self._write_pair(quantized.model, "int8", staging)
             proof = self._prove(quantized, staging)
-            notices = (*quantized.notices, *(f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops))
+            notices = (*notices, *quantized.notices, *(f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops))
             view = quantization_view(quantized.model, quantized.input_grid, self.sample.table)
             write_json(staging / "quantization.json", view)
         for file in list(staging.iterdir()):
@@ -143,6 +144,14 @@ class _Export:
         (staging / "README.md").write_text(bundle_readme(manifest), encoding="utf-8")
         write_json(staging / MANIFEST, manifest.to_json())
         return self._record(manifest, quantized, proof), notices
+
+    def _batch_notice(self) -> tuple[str, ...]:
+        given, bound = self.network.batch, self.settings.batch
+        return (
+            ()
+            if given in (1, bound)
+            else (f"the batch of the network, {given}, becomes {bound}: --batch gives another",)
+        )
 
     def _write_pair(self, model: ir.Model, precision: str, staging: Path) -> None:
         bound = model.clone()

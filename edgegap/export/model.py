@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from edgegap.errors import InputError, InternalError, ModelError
 from edgegap.graph.canonical import canonicalize
 from edgegap.graph.factory import FACTORY, build
-from edgegap.graph.load import load_onnx, static_input_shape
+from edgegap.graph.load import batch_of, load_onnx, static_input_shape
+from edgegap.graph.nodes import describe
 from edgegap.graph.trace import evaluate, trace
 from edgegap.ort import session
 
@@ -31,33 +32,42 @@ class FloatModel:
 
     Args:
         model: in canonical form, batch 1.
-        original: how to compute the same outputs without EdgeGAP's passes: the torch module, or the .onnx file's bytes.
+        original: how to compute the same outputs without EdgeGAP's passes: the torch module, or the .onnx file.
         spec: what the user typed.
+        batch: of the original: a number, or the name of a dynamic one.
     """
 
     model: ir.Model
-    original: torch.nn.Module | bytes
+    original: torch.nn.Module | Path
     spec: str
+    batch: int | str = 1
 
     def check(self, images: NDArray[np.float32]) -> None:
         """Compare the outputs for float32 images [n, C, H, W] with those of the original.
 
         Raises:
-            ModelError: the original gives NaN or infinity.
+            ModelError: the original cannot run, or gives NaN or infinity.
             InternalError: they differ by more than float32 noise.
         """
-        if isinstance(self.original, bytes):
-            runner = session(self.original)
-            name = runner.get_inputs()[0].name
-            expected = np.concatenate([runner.run(None, {name: image[None]})[0] for image in images])
+        if isinstance(self.original, Path):
+            try:
+                expected = _run(session(str(self.original)), images, self.batch if isinstance(self.batch, int) else 1)
+            except Exception as error:  # each of ONNX Runtime's errors is a class of its own
+                hint = "onnx.checker.check_model(path, full_check=True) may say more."
+                raise ModelError(f"ONNX Runtime cannot run it: {error}", where=self.spec, hint=hint) from error
         else:
             expected = evaluate(self.original, images)
         if not np.isfinite(expected).all():
-            hint = "Check the weights and the preprocessing."
-            raise ModelError("the network gives NaN or infinity for real images", where=self.spec, hint=hint)
-        runner = session(ir.to_proto(self.model).SerializeToString())
-        name = runner.get_inputs()[0].name
-        found = np.concatenate([runner.run(None, {name: image[None]})[0] for image in images])
+            layer = _first_not_finite(self.model, images)
+            hint = "Check the preprocessing: the pixels may be scaled wrongly for this network."
+            raise ModelError(
+                f"{layer or 'the network'} gives NaN or infinity for real images", where=self.spec, hint=hint
+            )
+        try:
+            found = _run(session(ir.to_proto(self.model).SerializeToString()), images, 1)
+        except Exception as error:  # each of ONNX Runtime's errors is a class of its own
+            hint = "A Reshape in it may name the batch: export it with a batch of 1, or a dynamic one."
+            raise ModelError(f"cannot run with a batch of 1: {error}", where=self.spec, hint=hint) from error
         if found.shape != expected.shape:
             raise ModelError(
                 f"its output is {list(expected.shape[1:])} for an image, not one row of logits", where=self.spec
@@ -69,6 +79,28 @@ class FloatModel:
                 where=self.spec,
                 hint="Please report this network: a pass of EdgeGAP changed what it computes.",
             )
+
+
+def _run(runner: Any, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    """The first output for each image, of a session that takes `batch` of them at a time."""
+    name = runner.get_inputs()[0].name
+    rows = [runner.run(None, {name: np.repeat(image[None], batch, axis=0)})[0] for image in images]
+    return np.concatenate([row[: len(row) // batch] for row in rows])
+
+
+def _first_not_finite(model: ir.Model, images: NDArray[np.float32]) -> str | None:
+    """The first layer, in the order of the graph, whose output is not finite for some image."""
+    tapped = model.clone()
+    tapped.graph.outputs.clear()
+    tapped.graph.outputs.extend(node.outputs[0] for node in tapped.graph)
+    runner = session(ir.to_proto(tapped).SerializeToString())
+    source = runner.get_inputs()[0].name
+    for image in images:
+        arrays = runner.run(None, {source: image[None]})
+        for node, array in zip(tapped.graph, arrays, strict=True):
+            if not np.isfinite(array).all():
+                return describe(node)
+    return None
 
 
 def load_model(
@@ -90,17 +122,22 @@ def load_model(
         if weights is not None:
             raise InputError("an .onnx file carries its own weights", where=str(weights), hint="Leave out --weights.")
         model = load_onnx(Path(spec))
-        original: torch.nn.Module | bytes = Path(spec).read_bytes()
+        original: torch.nn.Module | Path = Path(spec)
+        batch = batch_of(model)
         own = static_input_shape(model)
         shape = _agreed(input_shape, own, seen, spec)
     else:
         if ":" not in spec:
             raise ModelError("is not a network", where=spec, hint=FACTORY)
-        original = build(spec, weights)
+        original, batch = build(spec, weights), 1
         shape = _agreed(input_shape, None, seen, spec)
         model = trace(original, shape, spec)
-    canonicalize(model, (1, *shape))
-    return FloatModel(model, original, spec)
+    try:
+        canonicalize(model, (1, *shape))
+    except ModelError as error:
+        error.where = error.where or spec
+        raise
+    return FloatModel(model, original, spec, batch)
 
 
 def _agreed(

@@ -12,31 +12,40 @@ Made by EdgeGAP $version. Head: $head. $exactness
 
 $files
 
-Input: $shape, float32 unless the files were exported with `--io int8`; ONNX is NCHW, TFLite is NHWC.
+Input: $input
 Preprocessing: $preprocessing
+""")
 
+_ONNX = Template("""
 ## ONNX Runtime
 
 ```python
 import numpy as np, onnxruntime
 options = onnxruntime.SessionOptions()
 options.add_session_config_entry("session.x64quantprecision", "1")  # only where the CPU has AVX2 and no VNNI
-session = onnxruntime.InferenceSession("$onnx", options)
-logits = session.run(None, {session.get_inputs()[0].name: images})[0]  # images: $nchw
+session = onnxruntime.InferenceSession("$file", options)
+logits = session.run(None, {session.get_inputs()[0].name: images})[0]  # images: $images
 ```
 
 Without that option ONNX Runtime's int8 kernels saturate on x86 CPUs with AVX2 and without VNNI: other integers.
+""")
 
+_TFLITE = Template("""
 ## LiteRT
 
 ```python
 from ai_edge_litert.interpreter import Interpreter
-net = Interpreter("$tflite"); net.allocate_tensors()
-net.set_tensor(net.get_input_details()[0]["index"], images)  # images: $nhwc
+net = Interpreter("$file"); net.allocate_tensors()
+net.set_tensor(net.get_input_details()[0]["index"], images)  # images: $images
 net.invoke()
 logits = net.get_tensor(net.get_output_details()[0]["index"])
 ```
 """)
+
+_INTEGERS = (
+    "the int8 files take integers, which `pixel_integers` of quantization.json gives for every pixel of every channel: "
+    "int8 as they stand (TFLite, NHWC), uint8 with 128 added (ONNX, NCHW). The float files take float32."
+)
 
 
 def bundle_readme(manifest: Manifest) -> str:
@@ -57,16 +66,18 @@ def bundle_readme(manifest: Manifest) -> str:
         if record is None
         else ", ".join(f"{key} {value}" for key, value in record.items() if value is not None)
     )
-    return _TEXT.substitute(
+    text = _TEXT.substitute(
         model=manifest.model,
         version=manifest.tools["edgegap"],
         head=manifest.head,
         exactness=exactness,
         files=files,
-        shape=list(manifest.input_shape),
+        input=_INTEGERS if manifest.io == "int8" else "float32; ONNX is NCHW, TFLite is NHWC.",
         preprocessing=f"{steps}; value = (pixel * scale - mean) / std." if record else f"{steps}.",
-        onnx=next((name for name in reversed(names) if name.endswith(".onnx")), "int8.onnx"),
-        tflite=next((name for name in reversed(names) if name.endswith(".tflite")), "int8.tflite"),
-        nchw=[n, c, h, w],
-        nhwc=[n, h, w, c],
     )
+    onnx, tflite = ("uint8", "int8") if manifest.io == "int8" else ("float32", "float32")
+    sections = ((_ONNX, ".onnx", f"{onnx} {[n, c, h, w]}"), (_TFLITE, ".tflite", f"{tflite} {[n, h, w, c]}"))
+    for section, suffix, images in sections:
+        last = [name for name in names if name.endswith(suffix)][-1:]  # the int8 file, where there is one
+        text += "".join(section.substitute(file=name, images=images) for name in last)
+    return text

@@ -18,11 +18,22 @@ from edgegap.graph.constants import fold_constants
 from edgegap.graph.flatten import normalize_reshapes
 from edgegap.graph.identities import remove_identities
 from edgegap.graph.linear import normalize_linear
-from edgegap.graph.nodes import OPSET, attribute, constant, describe, module_path, operand, shape_of, unsupported
+from edgegap.graph.nodes import (
+    OPSET,
+    attribute,
+    constant,
+    describe,
+    module_path,
+    operand,
+    required_constant,
+    shape_of,
+    unsupported,
+)
 from edgegap.graph.padding import normalize_padding
 from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
 from edgegap.graph.shapes import FITS, bind_input, infer_shapes
 from edgegap.graph.slicing import normalize_slices
+from edgegap.graph.subtraction import rewrite_subtraction
 
 _COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Relu", "Clip"}
 _MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose"}
@@ -37,6 +48,7 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     normalize_reshapes,
     normalize_linear,
     fold_affine,
+    rewrite_subtraction,
     normalize_slices,
     remove_identities,
 )
@@ -104,9 +116,22 @@ def _check(model: ir.Model) -> None:
             raise unsupported(node, f"{node.op_type} has no exact int8 form here yet", hint)
         if node.op_type in ("Conv", "Gemm") and constant(node.inputs[1]) is None:
             raise unsupported(node, "its weight is computed at run time", "Make the weight a parameter.")
+        if node.op_type == "Concat" and any(constant(value) is not None for value in node.inputs):
+            raise unsupported(node, "it joins a constant to the image's values", "Join only what is computed.")
+        if node.op_type == "Clip":
+            _check_clip(node)
         _check_shapes(node)
     if not list(model.graph):
         raise ModelError("the network has no layers", where=str(model.graph.name))
+
+
+def _check_clip(node: ir.Node) -> None:
+    """Zero lies on every grid, so a Clip must let it through."""
+    for index, name, side in ((1, "minimum", 1), (2, "maximum", -1)):
+        if index < len(node.inputs) and node.inputs[index] is not None:
+            end = float(required_constant(node, index, name).item())
+            if end * side > 0:
+                raise unsupported(node, f"its {name} is {end:g}, so that it never gives 0", "Clip to a range around 0.")
 
 
 def _check_shapes(node: ir.Node) -> None:

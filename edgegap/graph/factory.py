@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ def build(spec: str, weights: Path | None) -> torch.nn.Module:
 
     Raises:
         ModelError: no such file, module or factory, a factory that raises or returns something else, no torch.
-        WeightsError: not a state dict, or one whose keys or shapes do not match.
+        WeightsError: not a state dict, one whose keys or shapes do not match, or a NaN or an infinity in it.
     """
     try:
         import torch  # noqa: PLC0415  # slow to import, and not part of the base install
@@ -45,23 +44,31 @@ def build(spec: str, weights: Path | None) -> torch.nn.Module:
         raise ModelError(f"the factory returned a {type(network).__name__}, not a torch.nn.Module", where=spec)
     if weights is not None:
         _load(network, weights)
+    for key, value in network.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            kind = "NaN" if value.isnan().any() else "infinity"
+            hint = "Was the training stable to its end?"
+            raise WeightsError(f"'{key}' holds {kind}", where=str(weights or spec), hint=hint)
     return network.eval()
 
 
 def _load(network: torch.nn.Module, path: Path) -> None:
     import torch  # noqa: PLC0415  # imported by `build` already
 
+    hint = "Save the weights alone: torch.save(network.state_dict(), path)."
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        file = open(path, "rb")  # noqa: SIM115  # closed below; what fails after this line is the content
     except OSError as error:
-        raise WeightsError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        hint = "Save the weights alone: torch.save(network.state_dict(), path)."
-        raise WeightsError(
-            "is not a state dict that can be loaded without running code", where=str(path), hint=hint
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        hint = "Save the weights alone: torch.save(network.state_dict(), path)."
+        raise WeightsError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    with file:
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file raises whatever zipfile, pickle or torch happens to meet
+            what = "is not a state dict that can be loaded without running code"
+            raise WeightsError(what, where=str(path), hint=hint) from error
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
         raise WeightsError(f"holds a {type(state).__name__}, not a state dict", where=str(path), hint=hint)
     own = network.state_dict()
     common = own.keys() & state.keys()
@@ -73,9 +80,13 @@ def _load(network: torch.nn.Module, path: Path) -> None:
     if wrong:
         raise WeightsError(f"has other shapes: {_some(wrong)}", where=str(path), hint=_ANOTHER)
     missing, unexpected = network.load_state_dict(state, strict=False)
-    for what, keys in (("lacks", missing), ("has, and the network does not,", unexpected)):
-        if keys:
-            raise WeightsError(f"{what} {_some(sorted(keys))}", where=str(path), hint=_ANOTHER)
+    named = [
+        f"{what} {_some(sorted(keys))}"
+        for what, keys in (("lacks", missing), ("has, and the network does not,", unexpected))
+        if keys
+    ]
+    if named:
+        raise WeightsError("; it ".join(named), where=str(path), hint=_ANOTHER)
 
 
 def _some(names: list[str]) -> str:

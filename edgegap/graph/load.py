@@ -32,9 +32,12 @@ def load_onnx(path: Path) -> ir.Model:
             "is not an ONNX file, or is damaged", where=str(path), hint="Export the network again, or give its .onnx."
         ) from error
     try:
-        return checked(model, str(path))
+        return checked(ir.external_data.load_to_model(model), str(path))
     except ModelError:
         raise
+    except OSError as error:
+        hint = "The file keeps its weights in a second file beside it: copy both."
+        raise ModelError(f"cannot be read: {error}", where=str(path), hint=hint) from error
     except Exception as error:  # a damaged file may parse and still hold nonsense
         raise ModelError(f"is damaged: {error}", where=str(path), hint="Export the network again.") from error
 
@@ -79,6 +82,13 @@ def checked(model: ir.Model, where: str) -> ir.Model:
                 f"the weights '{name}' hold {kind}", where=where, hint="Was the training stable to its end?"
             )
     return model
+
+
+def batch_of(model: ir.Model) -> int | str:
+    """The batch of the model's input: a number, or the name of a dynamic one."""
+    shape = model.graph.inputs[0].shape
+    batch = shape[0] if shape else None
+    return batch if isinstance(batch, int) else str(batch or "dynamic")
 
 
 def static_input_shape(model: ir.Model) -> tuple[int, int, int] | None:

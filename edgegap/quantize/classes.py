@@ -8,7 +8,8 @@ class of their input. A Concat puts all its inputs and its output in one class, 
     2. the class is not fixed by another rule: the graph input (its scale is nudged, see `input_grid`) and the output
        of a GlobalAveragePool (its scale follows from its input's, see `snap`).
 
-Elsewhere the Concat is a conflict, which a requantize of that input resolves.
+Elsewhere the Concat is a conflict, which a requantize of that input resolves. So is a Pad by a value that the class of
+its input may not hold.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
-from edgegap.graph.nodes import constant, operand
+from edgegap.graph.nodes import constant, operand, shape_of
 from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC, PASSING
 from edgegap.quantize.statistics import Statistics
 
@@ -63,7 +65,7 @@ class GridClasses:
         statistics: of each class.
         limits: of each class, those of all its activations together.
         fixed: the classes that no Concat or Add may join.
-        conflicts: inputs of Concats that cannot join.
+        conflicts: inputs of Concats and Pads that cannot join.
     """
 
     def __init__(self, model: ir.Model, statistics: Mapping[str, Statistics]) -> None:
@@ -84,6 +86,8 @@ class GridClasses:
                     self.fixed.add(str(y.name))
             elif node.op_type == "Concat":
                 self._join_concat(node)
+            elif node.op_type == "Pad":
+                self._join_pad(node)
             elif node.op_type in PASSING:
                 self._union(operand(node), y)
 
@@ -106,6 +110,21 @@ class GridClasses:
 
     def _limits(self, name: str) -> Limits:
         return self.limits.get(name, Limits())
+
+    def _join_pad(self, node: ir.Node) -> None:
+        """Join both sides of a Pad, with its fill in their range; a range that may not hold it is a conflict."""
+        x, y = operand(node), node.outputs[0]
+        name, value = self.of(x), constant(node.inputs[2]) if len(node.inputs) > 2 else None
+        fill, seen = 0.0 if value is None else float(value.reshape(())), self.statistics.get(name)
+        if fill and seen is not None:
+            limits, held = self._limits(name), min(seen.lo, 0.0) <= fill <= max(seen.hi, 0.0)
+            if not limits.lo <= fill <= limits.hi or (name in self.fixed and not held):
+                self.conflicts.append((node, 0))
+            filled = Statistics(fill, fill)
+            share = np.prod(shape_of(y)) / np.prod(shape_of(x)) - 1
+            filled.histogram.update(np.full(int(share * seen.histogram.counts.sum()), fill, np.float32))
+            self.statistics[name] = seen.merged(filled)
+        self._union(x, y)
 
     def _join_concat(self, node: ir.Node) -> None:
         """Join the inputs that the range of all of them together leaves free; the others are conflicts.

@@ -47,7 +47,7 @@ def lower(model: ir.Model) -> None:
         elif node.op_type in ACTIVATIONS:
             producer = operand(node).producer()
             if producer is None or producer.op_type not in ARITHMETIC or sole_consumer(operand(node)) is not node:
-                requantize(node, 0)
+                _requantize_activation(node)
 
 
 def requantize(node: ir.Node, index: int) -> ir.Value:
@@ -70,6 +70,17 @@ def requantize(node: ir.Node, index: int) -> ir.Value:
             y = new_node(node, "Reshape", [same, back], name=f"{name}_out", shape=shape).outputs[0]
     node.replace_input_with(index, y)
     return same
+
+
+def _requantize_activation(node: ir.Node) -> None:
+    """Rule 2: behind the Conv itself, in front of the reshape that follows it where the value is no map."""
+    same = requantize(node, 0)
+    back = operand(node).producer()
+    if back is not None and back is not same.producer():
+        name = f"{node.outputs[0].name}_spread"
+        active = new_node(back, node.op_type, [same, *node.inputs[1:]], name=name, shape=shape_of(same))
+        back.replace_input_with(0, active.outputs[0])
+        take_over(node, back.outputs[0])
 
 
 def _identity(like: ir.Node, x: ir.Value, shape: tuple[int, ...], name: str) -> ir.Value:

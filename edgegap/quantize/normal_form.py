@@ -23,7 +23,7 @@ from edgegap.graph.nodes import OPSET, constant, describe, operand
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.classes import limits_of
 from edgegap.quantize.lower import ACTIVATIONS, PASSING
-from edgegap.quantize.parameters import QMAX, Grid
+from edgegap.quantize.parameters import Grid
 from edgegap.quantize.weights import LinearParameters
 
 Io = Literal["float", "int8"]
@@ -118,11 +118,10 @@ class _Writer:
     def absorb_activation(self, node: ir.Node) -> None:
         """Rule 3: quantize what stands in front of a Relu or Clip on the grid behind it.
 
-        Saturation clips exactly when the limits quantize to the ends of the grid, or lie beyond them.
+        Saturation clips to within one step of the limits when they lie in the outermost steps of the grid, or beyond.
         """
         grid, limits = self._grids[str(node.outputs[0].name)], limits_of(node)
-        ends = np.rint(np.array([limits.lo, limits.hi]) / grid.scale) + grid.zero_point
-        if ends[0] > 0 or ends[1] < QMAX:
+        if limits.lo >= grid.lo + grid.scale or limits.hi <= grid.hi - grid.scale:
             raise InternalError(f"the grid {grid} does not make this activation free", where=describe(node))
         self.quantize(self._unclipped[str(operand(node).name)], str(node.outputs[0].name), node)
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _BINS = 4096
 _SAMPLED = 16384
+_LEAST_EXPONENT = -20
+"""Of a histogram: a range below 1e-6 gets a grid of its own whatever it holds (see `affine_grid`)."""
 
 
 class Histogram:
@@ -23,11 +25,12 @@ class Histogram:
 
     def update(self, values: NDArray[np.float32]) -> None:
         """Count finite `values`."""
-        largest = float(np.abs(values).max(initial=0.0))
-        self._reach(int(np.floor(np.log2(largest))) + 1 if largest > 0 else -20)
+        largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+        self._reach(max(int(np.frexp(largest)[1]), _LEAST_EXPONENT) if largest else _LEAST_EXPONENT)
         if self.exponent is not None:
-            index = ((values.astype(np.float64) * 2.0**-self.exponent + 1) * (_BINS / 2)).astype(np.int64)
-            self.counts += np.bincount(np.clip(index, 0, _BINS - 1), minlength=_BINS)
+            # A power of two: the product is exact in float32, and so is every bin's edge.
+            bins = np.floor(values * np.float32(2.0**-self.exponent * (_BINS // 2))).astype(np.int32) + _BINS // 2
+            self.counts += np.bincount(np.minimum(bins, _BINS - 1), minlength=_BINS)
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of `other`."""
@@ -85,7 +88,7 @@ class Statistics:
             # An odd stride visits every channel and column of maps whose sizes are powers of two.
             stride = max(1, batch[0].size // _SAMPLED) | 1
             self.histogram.update(batch.reshape(-1)[::stride])
-            mean = batch.mean(axis=(0, *range(2, batch.ndim)), dtype=np.float64)
+            mean = batch.mean(axis=(0, *range(2, batch.ndim))).astype(np.float64)
             seen = 0.0 if self.mean is None else self.mean * self.images
             self.mean = (seen + mean * len(batch)) / (self.images + len(batch))
         self.images += len(batch)

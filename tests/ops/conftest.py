@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 
-import hypothesis
-from hypothesis import Phase
+import pytest
+from hypothesis import Phase, settings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-hypothesis.settings.register_profile("ops", max_examples=12, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate, Phase.shrink])
-hypothesis.settings.load_profile("ops")
+pytest.register_assert_rewrite("ops.harness")
+settings.register_profile(
+    "ops",
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],  # explaining a failure takes minutes
+)
+settings.load_profile("ops")

@@ -7,7 +7,7 @@ import pytest
 
 from .harness import Net, check
 
-LSB = 3
+LSB = 4
 
 CASES = [(op, shape) for op in ("Mul", "Add", "Sub", "Div") for shape in ((), (1,), (5, 1, 1), (1, 5, 1, 1))]
 

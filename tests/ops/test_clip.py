@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgegap.errors import UnsupportedOpError
+
 from .harness import Net, check
 
-LSB = 2.5
+LSB = 4
 
 ends = st.sampled_from(
-    [(0, 6), (-1, 1), (0, 0.5), (0, None), (None, 0.5), (-0.25, None), (None, 0), (-3, 0.1), (0.5, 2), (-2, -0.5)]
+    [(0, 6), (-1, 1), (0, 0.5), (0, None), (None, 0.5), (-0.25, None), (None, 0), (-3, 0.1), (-0.3, 2), (0, 0.01)]
 )
 
 
@@ -27,19 +29,29 @@ def clip(net: Net, x: str, lo: float | None, hi: float | None) -> str:
 @given(limits=ends, opset=st.integers(17, 20))
 def test_clip_behind_arithmetic_is_exact(op: str, limits, opset: int) -> None:
     net = Net()
-    x = net.signed_map(8)
-    if op in ("Add", "Mul"):
-        x = net.op(op, [x, net.signed_map(8)])
-    elif op == "GlobalAveragePool":
-        x = net.op(op, [x])
-    check(net, clip(net, x, *limits), lsb=LSB + 2, opset=opset, least_values=2)
+    a, b = net.signed_map(8), net.signed_map(8)
+    x = {"Conv": a, "Add": net.op("Add", [a, b]), "Mul": net.op("Mul", [a, b]), "GlobalAveragePool": net.op("GlobalAveragePool", [a])}[op]
+    check(net, clip(net, x, *limits), lsb=LSB, of=[a, x], opset=opset, least_values=2)
 
 
 @given(ends)
 def test_clip_behind_moved_values_is_exact(limits) -> None:
     net = Net()
     x = net.op("Concat", [net.signed_map(4), net.signed_map(3)], axis=1)
-    check(net, clip(net, x, *limits), lsb=LSB, least_values=2)
+    check(net, clip(net, x, *limits), lsb=LSB, of=[x], least_values=2)
+
+
+@pytest.mark.parametrize("limits", [(0.5, 2), (-2, -0.5)])
+def test_a_range_without_zero_is_refused_with_a_way_out(limits: tuple[float, float]) -> None:
+    net = Net()
+    with pytest.raises(UnsupportedOpError, match="never gives 0"):
+        check(net, clip(net, net.signed_map(4), *limits), lsb=LSB)
+
+
+def test_clip_of_vectors_behind_a_flatten_is_exact() -> None:
+    net = Net((3, 3, 4, 5))
+    x = net.signed_map(4)
+    check(net, clip(net, net.op("Flatten", [x]), 0, 1), lsb=LSB, of=[x])
 
 
 def test_clip_of_the_input_is_exact() -> None:
@@ -49,7 +61,7 @@ def test_clip_of_the_input_is_exact() -> None:
 
 def test_clip_without_ends_does_nothing() -> None:
     net = Net()
-    check(net, net.op("Clip", [net.signed_map(4)]), lsb=LSB)
+    assert check(net, net.op("Clip", [net.signed_map(4)]), lsb=LSB).arithmetic() == ["Conv"]
 
 
 def test_clip_of_a_value_that_is_read_before_too_is_exact() -> None:

@@ -10,7 +10,7 @@ from tflite.runtimes import operators
 
 from .harness import Net, check
 
-LSB = 2.5
+LSB = 4
 """Half a step of rounding, and what the rounding of pixels and weights adds up to over up to 75 taps."""
 
 conv_attributes = st.fixed_dictionaries(

@@ -8,7 +8,7 @@ from tflite.runtimes import operators
 
 from .harness import Net, check
 
-LSB = 2.5
+LSB = 4
 
 
 @given(

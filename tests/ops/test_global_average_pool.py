@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from .harness import Net, check
 
-LSB = 3
+LSB = 4
 
 
 @given(st.integers(1, 16), st.integers(1, 16), st.booleans(), st.integers(0, 99))

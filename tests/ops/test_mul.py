@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ def test_mul_of_two_maps_is_exact(left_relu: bool, out_relu: bool, kernel: int, 
     a, b = net.conv(net.x, (5, 3, kernel, kernel)), net.conv(net.x, (5, 3, kernel, kernel))
     a = net.op("Relu", [a]) if left_relu else a
     y = net.op("Mul", [a, b])
-    check(net, net.op("Relu", [y]) if out_relu else y, lsb=LSB)
+    check(net, net.op("Relu", [y]) if out_relu else y, lsb=LSB, of=[y])
 
 
 @pytest.mark.parametrize("gate_first", [False, True])
@@ -27,8 +28,8 @@ def test_a_gate_per_channel_is_exact(gate_first: bool, channels: int) -> None:
     net = Net()
     x = net.op("Relu", [net.signed_map(channels)])
     gate = net.op("GlobalAveragePool", [x])
-    gate = net.op("Clip", [net.conv(gate, (channels, channels, 1, 1)), *map(net.constant, net.normal(2) * 0 + [0, 1])])
-    check(net, net.op("Mul", [gate, x] if gate_first else [x, gate]), lsb=LSB, least_values=1)
+    gate = net.op("Clip", [net.conv(gate, (channels, channels, 1, 1)), *(net.constant(np.float32(end)) for end in (0, 1))])
+    check(net, net.op("Mul", [gate, x] if gate_first else [x, gate]), lsb=LSB, of=[x])
 
 
 def test_the_square_of_a_map_is_exact() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from .harness import Net, check
 
-LSB = 2.5
+LSB = 4
 
 FLATTENINGS = {
     "Flatten": ("Flatten", [], {"axis": 1}),

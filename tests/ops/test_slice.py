@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgegap.errors import UnsupportedOpError
 
 from .harness import Net, check
 
-LSB = 2.5
+LSB = 4
 
 
 @given(
     st.permutations([1, 2, 3]),
     st.integers(1, 3),
-    st.tuples(st.integers(-8, 3), st.integers(-8, 3), st.integers(-8, 3)),
+    st.tuples(st.integers(-8, 5), st.integers(-8, 5), st.integers(-8, 5)),
     st.tuples(st.integers(4, 20), st.integers(4, 20), st.integers(4, 20)),
     st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3)),
     st.booleans(),
@@ -25,9 +25,11 @@ LSB = 2.5
 )
 def test_slice_of_any_window_is_exact(axes, count: int, starts, ends, steps, negative: bool, stepped: bool) -> None:
     net = Net((2, 3, 8, 8))
+    kept = [range(8)[slice(*window)] for window in zip(starts[:count], ends[:count], strict=True)]
+    assume(all(kept))
     chosen = [axis - 4 if negative else axis for axis in axes[:count]]
     arrays = [list(starts[:count]), list(ends[:count]), chosen, *([list(steps[:count])] if stepped else [])]
-    check(net, net.ints("Slice", net.signed_map(8), *arrays), lsb=LSB)
+    check(net, net.ints("Slice", net.signed_map(8), *arrays), lsb=LSB, may_be_outside=["STRIDED_SLICE"], least_values=3)
 
 
 def test_slice_without_axes_starts_at_the_first() -> None:

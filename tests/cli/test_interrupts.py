@@ -1,0 +1,155 @@
+"""Ctrl-C and SIGTERM at any moment: exit status 130, and nothing half-written, temporary or running is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .harness import COMMAND, left_behind, write_npz
+
+POINTS = 8
+STARTED = 0.1
+"""Seconds after which Python itself has started; before that a signal meets no code of ours."""
+
+Contents = dict[str, bytes]
+
+
+def contents(bundle: Path) -> Contents:
+    return {path.name: path.read_bytes() for path in bundle.iterdir()}
+
+
+def runners(temporary: Path) -> list[str]:
+    """Command lines of processes that work in a temporary folder; runners do."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it ended meanwhile
+            continue
+        if f"{temporary}{os.sep}" in line:
+            found.append(line)
+    return found
+
+
+class Running:
+    """A command in folders of its own, to be interrupted."""
+
+    def __init__(self, folder: Path, arguments: list[object], output: Path) -> None:
+        self.output = output
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir(exist_ok=True)
+        self.process = subprocess.Popen(
+            [str(COMMAND), *map(str, arguments)],
+            env=os.environ | {"TMPDIR": str(self.temporary)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def send(self, *signals: signal.Signals) -> int:
+        """Send signals, wait for the end, and check that nothing is left behind."""
+        for number in signals:
+            self.process.send_signal(number)
+        _, err = self.process.communicate(timeout=120)
+        status = self.process.returncode
+        if "/edgegap/cli/" not in err:  # if it died of the signal, that was while Python itself started
+            assert status in (0, 130, -signal.SIGINT), (status, err)
+        else:
+            assert status == 130, (status, err)
+            assert "Traceback" not in err, err
+        assert not left_behind(self.temporary)
+        assert not runners(self.temporary)
+        assert not [name for name in left_behind(self.output.parent) if "partial" in name]
+        return status
+
+
+Start = Callable[[], Running]
+
+
+def spread(start: Start, check: Callable[[int], None]) -> None:
+    """Interrupt a run at points spread over the time that a whole run takes, and check each outcome."""
+    began = time.monotonic()
+    whole = start()
+    whole.process.communicate()
+    seconds = time.monotonic() - began
+    assert whole.process.returncode == 0
+    statuses = []
+    for k in range(POINTS):
+        running = start()
+        time.sleep(STARTED + k * max(0.0, seconds - 2 * STARTED) / (POINTS - 1))
+        statuses.append(running.send(signal.SIGINT))
+        check(statuses[-1])
+    assert 130 in statuses
+
+
+def test_an_interrupted_export_keeps_the_old_bundle_whole(bundle: Path, tiny_onnx: Path, tmp_path: Path) -> None:
+    data = write_npz(tmp_path / "data.npz", 16)
+    call: list[object] = ["export", tiny_onnx, "--int8", "--calib", data, "--preprocess", "unit", "--force", "-o", bundle]
+    old = contents(bundle)
+    new: list[Contents] = []
+
+    def start() -> Running:
+        return Running(tmp_path, call, bundle)
+
+    def check(status: int) -> None:
+        nonlocal old
+        now = contents(bundle)
+        assert now.keys() == old.keys()
+        if status == 0:
+            old = now
+        elif not new:
+            new.append(now)
+        else:
+            assert now == old
+
+    whole = start()
+    assert whole.process.wait() == 0
+    old = contents(bundle)
+    spread(start, lambda status: check(status))
+
+
+def test_an_interrupted_check_writes_no_record(integers: Path, tmp_path: Path) -> None:
+    data = write_npz(tmp_path / "data.npz", 16)
+    checks = integers / "checks"
+    for k in range(3):
+        running = Running(tmp_path, ["check", integers, "--data", data], integers / "checks" / "record.json")
+        checks.mkdir(exist_ok=True)
+        time.sleep(STARTED + 0.5 * k)
+        status = running.send(signal.SIGINT)
+        assert status == 0 or not left_behind(checks)
+
+
+def test_an_interrupt_while_torch_is_imported_or_exports_is_no_traceback(
+    factory: str, weights: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out" / "bundle"
+    output.parent.mkdir()
+    for k in range(4):
+        call: list[object] = ["export", factory, "--weights", weights, "--input-shape", "1,8,8", "-o", output]
+        running = Running(tmp_path, call, output)
+        time.sleep(0.4 + 0.7 * k)
+        if running.send(signal.SIGINT) == 130:
+            assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT], [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]],
+    ids=["SIGTERM", "SIGINT twice", "SIGTERM twice and SIGINT"],
+)
+def test_other_signals_clean_up_too(tiny_onnx: Path, tmp_path: Path, signals: list[signal.Signals]) -> None:
+    data = write_npz(tmp_path / "data.npz", 16)
+    output = tmp_path / "out" / "bundle"
+    output.parent.mkdir()
+    call: list[object] = ["export", tiny_onnx, "--int8", "--calib", data, "--preprocess", "unit", "-o", output]
+    running = Running(tmp_path, call, output)
+    while running.process.poll() is None and not left_behind(output.parent):
+        time.sleep(0.01)
+    assert running.send(*signals) == 130
+    assert not left_behind(output.parent)
