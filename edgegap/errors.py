@@ -9,7 +9,8 @@ EdgeGapError
 │   ├── SettingsError            a preprocessing record, recipe or target profile
 │   └── BundleError              the bundle folder: exists, is missing, was altered
 ├── GateError                1   the work was done and the result is not good enough
-│   └── IdentityError            the two int8 files give different integers
+│   ├── IdentityError            the two int8 files give different integers
+│   └── DropError                the accuracy drop is over the limit, or too few images bound it
 ├── DeviceError              3   a device, disk or runtime failed
 │   ├── DiskError                no space, no permission
 │   └── RuntimeFailure           a runtime could not load or run an artifact
@@ -73,6 +74,10 @@ class GateError(EdgeGapError):
 
 class IdentityError(GateError):
     """The two int8 files give integers that differ by more than their bound."""
+
+
+class DropError(GateError):
+    """An accuracy drop that is over the limit, or that too few images were looked at to bound."""
 
 
 class DeviceError(EdgeGapError):

@@ -15,6 +15,7 @@ from typing import Any
 from edgegap.bundle.manifest import MANIFEST, Manifest, sha256
 from edgegap.disk import disk_errors
 from edgegap.errors import BundleError
+from edgegap.schema import read_record
 
 MAKE_ROOM = "Make room there, or choose another folder with -o. Nothing was left behind."
 
@@ -64,6 +65,7 @@ def new_bundle(path: Path, *, force: bool) -> Iterator[Path]:
             content = staging / "new"
             content.mkdir()
             yield content
+            refuse_existing(path, force=force)  # once more: the block may have taken minutes
             if os.path.lexists(path):
                 path.rename(staging / "old")
             content.rename(path)
@@ -97,16 +99,10 @@ def open_bundle(path: Path) -> Bundle:
     if not manifest_path.is_file():
         hint = "Give the folder that `edgegap export -o` wrote."
         raise BundleError("is not a bundle: it has no manifest.json", where=str(path), hint=hint)
-    try:
-        record = json.loads(manifest_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BundleError(
-            f"cannot be read: {error}", where=str(manifest_path), hint="Export the bundle again."
-        ) from error
-    manifest = Manifest.from_json(record, str(manifest_path))
+    manifest = Manifest.from_json(read_record(manifest_path, "manifest"))
     for entry in manifest.files:
-        file = path / Path(entry.name).name
-        if not file.is_file():
+        file = path / entry.name
+        if file.parent != path or not file.is_file():
             raise BundleError("is missing", where=str(file), hint="Export the bundle again.")
         if sha256(file) != entry.sha256:
             hint = "It is not the file that was exported and checked: export the bundle again."

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
-
-from edgegap.errors import BundleError
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -52,6 +50,8 @@ class Manifest:
         target: name of the target profile; None in a float bundle.
         calibration: the data it was calibrated on, as the user named it; None in a float bundle.
         calibration_images: how many images that were.
+        calibration_hashes: of those images, so that a check can tell that it sees them again; of a sample where they are
+            very many.
         exactness: 'exact' where both int8 files give the same integers for every 8-bit image, else 'bounded'; None in a
             float bundle.
         inexact: the first op that is not exact, and why.
@@ -75,6 +75,7 @@ class Manifest:
     target: str | None
     calibration: str | None
     calibration_images: int
+    calibration_hashes: tuple[str, ...]
     exactness: Literal["exact", "bounded"] | None
     inexact: str | None
     files: tuple[FileEntry, ...]
@@ -86,29 +87,17 @@ class Manifest:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, record: Any, where: str) -> Manifest:
-        """From what JSON holds.
+    def from_json(cls, record: dict[str, Any]) -> Manifest:
+        """From a record that fits its schema; fields of a newer EdgeGAP are passed over."""
+        values = _known(cls, record)
+        for name, value in values.items():
+            if isinstance(value, list):
+                values[name] = tuple(value)
+        return cls(**{**values, "files": tuple(FileEntry(**_known(FileEntry, entry)) for entry in record["files"])})
 
-        Raises:
-            BundleError: a record of another version, or with fields missing or unknown.
-        """
-        hint = "Export the bundle again."
-        if not isinstance(record, dict) or record.get("format_version") != FORMAT_VERSION:
-            version = record.get("format_version") if isinstance(record, dict) else None
-            raise BundleError(f"has format version {version}, not {FORMAT_VERSION}", where=where, hint=hint)
-        try:
-            files = tuple(FileEntry(**entry) for entry in record["files"])
-            classes = record["classes"]
-            return cls(
-                **{
-                    **record,
-                    "files": files,
-                    "classes": None if classes is None else tuple(map(str, classes)),
-                    "input_shape": tuple(map(int, record["input_shape"])),
-                }
-            )
-        except (TypeError, KeyError, ValueError) as error:
-            raise BundleError(f"is not a manifest: {error}", where=where, hint=hint) from error
+
+def _known(cls: type[Manifest | FileEntry], record: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: record[field.name] for field in fields(cls)}
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ the CPU; float32 sums can round an output otherwise than the artifact only withi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +33,14 @@ class Layer:
         integers: name of the quantized one in the artifact.
         node: the arithmetic of the artifact that computes it; None for the input.
         grid: of the integers.
+        reads: the layers whose activations it reads, by name.
     """
 
     name: str
     integers: str
     node: ir.Node | None
     grid: Grid
+    reads: tuple[str, ...] = ()
 
 
 def layers_of(int8: ir.Model, network: ir.Model) -> list[Layer]:
@@ -48,15 +50,25 @@ def layers_of(int8: ir.Model, network: ir.Model) -> list[Layer]:
     and not computed.
     """
     known = _values(network)
-    found = []
+    found: dict[str, Layer] = {}
     for node in int8.graph:
         if node.op_type != "QuantizeLinear":
             continue
-        value = node.outputs[0]
+        value, computed = node.outputs[0], operand(node).producer()
         name, grid = twin_name(value), grid_of(value)
         if name in known and grid is not None:
-            found.append(Layer(name, str(value.name), operand(node).producer(), grid))
-    return found
+            found[name] = Layer(name, str(value.name), computed, grid, tuple(_read(computed, found)))
+    return list(found.values())
+
+
+def _read(node: ir.Node | None, layers: Container[str]) -> Iterator[str]:
+    """The names of the nearest layers behind a node."""
+    for value in () if node is None else node.inputs:
+        producer = None if value is None else value.producer()
+        if producer is not None and producer.op_type == "QuantizeLinear" and twin_name(producer.outputs[0]) in layers:
+            yield twin_name(producer.outputs[0])
+        else:
+            yield from _read(producer, layers)
 
 
 def twin_name(integers: ir.Value) -> str:

@@ -3,6 +3,7 @@
 Each cause is tied to what was measured on the layer alone, so that settings of the layers before do not enter:
 
     clipped         half of the noise and more lies where the float value is beyond the grid
+    clipped before  an activation that the layer reads is clipped
     shifted         half of the noise and more is one constant per channel, which a bias could absorb
                     (Nagel et al., 'Data-Free Quantization Through Weight Equalization and Bias Correction', 2019)
     wide            99 % of the values lie within a sixth of the grid's range: outliers, or images that are not among
@@ -15,6 +16,7 @@ Each cause is tied to what was measured on the layer alone, so that settings of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +29,8 @@ from edgegap.quantize.statistics import Statistics
 
 _CLEAN_DB = 40.0
 """A layer with less noise than this, 1 %, needs no explanation of its own."""
+
+_CLIPPED_REMEDY = 'ranges.method = "minmax", or calibrate on more images (--samples)'
 
 _INHERITED_DB = 6.0
 _HALF = 0.5
@@ -116,10 +120,22 @@ class Evidence:
         return max(-self.grid.lo, self.grid.hi)
 
 
-def find_cause(evidence: Evidence, accumulated_db: float, local_db: float) -> Cause | None:
-    """The first of the causes above that was measured, or None."""
+def find_cause(
+    evidence: Evidence, accumulated_db: float, local_db: float, clipped_inputs: Sequence[str] = ()
+) -> Cause | None:
+    """The first of the causes above that was measured, or None.
+
+    Args:
+        evidence: of the layer.
+        accumulated_db: its signal-to-quantization-noise ratio in the whole network.
+        local_db: likewise, alone.
+        clipped_inputs: the layers that it reads and that are clipped themselves, by name.
+    """
     if local_db < _CLEAN_DB:
-        cause = _clipped(evidence) or _shifted(evidence) or _wide(evidence) or _tiny(evidence)
+        cause = clipped(evidence)
+        if cause is None and clipped_inputs:
+            cause = Cause(f"it reads '{clipped_inputs[0]}', which is clipped", _CLIPPED_REMEDY)
+        cause = cause or _shifted(evidence) or _wide(evidence) or _tiny(evidence)
         if cause is not None:
             return cause
     if _ties(evidence) is not None:
@@ -129,12 +145,13 @@ def find_cause(evidence: Evidence, accumulated_db: float, local_db: float) -> Ca
     return None
 
 
-def _clipped(seen: Evidence) -> Cause | None:
+def clipped(seen: Evidence) -> Cause | None:
+    """Whether most of a layer's noise is clipping."""
     if not seen.noise or seen.clipped_noise < _HALF * seen.noise:
         return None
     share = 100 * seen.clipped_noise / seen.noise
     what = f"{100 * seen.clipped / seen.values:.2g} % of the values are clipped, which makes {share:.0f} % of the noise"
-    return Cause(what, 'ranges.method = "minmax", or calibrate on more images (--samples)')
+    return Cause(what, _CLIPPED_REMEDY)
 
 
 def _shifted(seen: Evidence) -> Cause | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,43 +13,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgegap.bundle import Bundle, FileEntry, Manifest
+from edgegap.check.accuracy import Row, gate_of, reference_of, result_of
+from edgegap.check.answers import Answers, Unfinished
+from edgegap.check.environment import environment
+from edgegap.check.findings import Findings, lint
 from edgegap.check.identity import Identity, compare
-from edgegap.check.images import MAKE_ROOM, ImageSet, save_images
+from edgegap.check.images import MAKE_ROOM
+from edgegap.check.loading import input_grid, load_images, open_for
+from edgegap.check.per_class import confusions, per_class
 from edgegap.check.predict import OutputGrid, predict
-from edgegap.data import DataSource, Preprocessing, open_data
 from edgegap.disk import disk_errors
-from edgegap.errors import BundleError, DataError, InputError
+from edgegap.errors import DataError, InputError
 from edgegap.progress import Progress
-from edgegap.quantize.parameters import Grid
-from edgegap.run import Result
 
 REFERENCE = "float.onnx"
+INT8 = "int8.onnx"
 DESKTOP = "desktop"
+_CONFUSIONS = 10
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One artifact against the float reference.
+class CheckSettings:
+    """What a check is asked for.
 
     Args:
-        artifact: the file.
-        runtime: that it ran in.
-        target: that it ran on.
-        top1_pct: images whose largest output is the label's; None without labels.
-        drop_pp: the reference's top-1 less this one's, percentage points; None without labels.
-        agreement_pct: images whose largest output is the reference's.
-        lost: images that the reference has right and this one wrong; None without labels.
-        won: the other way round.
+        data: DATA.
+        classes: a file with the order of the classes; the bundle's own where None.
+        samples: how many images, 0 for all.
+        strict: a corrupt image is an error.
+        threads: for each runtime.
+        max_drop_pp: the gate, percentage points; None for none.
+        resume: go on where an interrupted check of the same images stopped.
     """
 
-    artifact: str
-    runtime: str
-    target: str
-    top1_pct: float | None
-    drop_pp: float | None
-    agreement_pct: float
-    lost: int | None
-    won: int | None
+    data: str
+    classes: Path | None = None
+    samples: int = 0
+    strict: bool = False
+    threads: int = 1
+    max_drop_pp: float | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,30 +70,17 @@ class Checked:
     notices: tuple[str, ...]
 
 
-def check(
-    bundle: Bundle,
-    data: str,
-    progress: Progress,
-    *,
-    classes: Path | None = None,
-    samples: int = 0,
-    strict: bool = False,
-    threads: int = 1,
-) -> Checked:
+def check(bundle: Bundle, settings: CheckSettings, progress: Progress) -> Checked:
     """Run every file of a bundle over a data set on this machine, and compare.
 
     Args:
         bundle: opened, its hashes verified.
-        data: DATA.
+        settings: what to do.
         progress: told how far it is.
-        classes: a file with the order of the classes; the bundle's own where None.
-        samples: how many images, 0 for all.
-        strict: a corrupt image is an error.
-        threads: for each runtime.
 
     Raises:
-        DataError: images that do not fit the bundle, labels outside its classes.
-        BundleError: a bundle without the float reference.
+        DataError: images that do not fit the bundle, labels outside its classes, a gate without labels.
+        InputError: a bundle without the float reference.
         RuntimeFailure: an artifact that a runtime cannot run.
     """
     manifest = bundle.manifest
@@ -97,118 +88,113 @@ def check(
     if REFERENCE not in entries:
         hint = "Export it with both formats: leave out --format."
         raise InputError(f"has no {REFERENCE} to compare with", where=str(bundle.path), hint=hint)
-    record = manifest.preprocessing
-    preprocessing = None if record is None else Preprocessing.from_json(record)
-    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as folder:
-        source = _open(data, classes, manifest, Path(folder), strict=strict).take(samples)
-        images = save_images(source, preprocessing, Path(folder) / "images.npy", progress)
-        _fits(manifest, images, source, data)
-        results = {
-            name: predict(bundle.file(name), images, progress, input_grid=_input_grid(manifest, entry), threads=threads)
-            for name, entry in entries.items()
-        }
-    rows = {name: _logits(manifest, entries[name], result) for name, result in results.items()}
-    identities = _identities(manifest, entries, results, rows)
-    labels = images.labels if (images.labels >= 0).all() else None
-    checked = {
-        "schema": "edgegap.check/1",
-        "n": len(images),
-        "data": data,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "bundle_model": manifest.model,
-        "exactness": manifest.exactness,
-        "reference": {
-            "artifact": REFERENCE,
-            "runtime": results[REFERENCE].runtime,
-            "top1_pct": _top1(rows[REFERENCE], labels),
-        },
-        "results": [
-            asdict(_compare(name, results[name], rows[name], rows[REFERENCE], labels))
-            for name in rows
-            if name != REFERENCE
-        ],
-        "identity": [identity.to_json() for identity in identities],
-        "runtimes": {result.runtime: result.version for result in results.values()},
-        "session": [option for result in results.values() for option in result.session],
-        "files": [asdict(entry) for entry in manifest.files],
-    }
+    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as name:
+        folder = Path(name)
+        source = open_for(bundle, settings.data, settings.classes, folder, strict=settings.strict)
+        source = source.take(settings.samples)
+        images = load_images(bundle, source, folder / "images.npy", progress)
+        labels = images.labels if (images.labels >= 0).all() else None
+        _refuse_gate(settings, labels, entries)
+        unfinished = Unfinished(bundle.path / "checks", manifest, images, resume=settings.resume)
+        rows = {}
+        for entry in entries.values():
+            answers = unfinished.get(entry.name)
+            if answers is None:
+                grid = input_grid(manifest, entry)
+                result = predict(bundle.file(entry.name), images, progress, input_grid=grid, threads=settings.threads)
+                answers = Answers.of(result)
+                unfinished.put(entry.name, answers)
+            rows[entry.name] = _row(manifest, entry, answers)
+        identities = _identities(manifest, entries, rows)
+        record = _record(bundle, settings, rows, labels, identities)
+        if INT8 in rows:
+            findings = Findings(bundle, images, rows[REFERENCE], rows[INT8], folder, progress)
+            record |= {"layers": findings.layers(), "maps": findings.maps(), "shift": findings.shift()}
+        record["lint"] = lint(bundle, images, rows[REFERENCE], labels, folder, progress)
+    unfinished.finish()
     notices = [f"skipped an image: {why}" for why in source.skipped]
     if labels is None:
         notices.append("not every image has a label: agreement is reported, accuracy and drop are not")
-    return Checked(checked, all(identity.holds for identity in identities), tuple(notices))
+    return Checked(record, all(identity.holds for identity in identities), (*notices, *record["lint"]))
 
 
-def _open(data: str, classes: Path | None, manifest: Manifest, folder: Path, *, strict: bool) -> DataSource:
-    if classes is None and manifest.classes is not None:
-        # A folder of a few classes must number them as the network does.
-        classes = folder / "classes.txt"
-        classes.write_text("\n".join(manifest.classes) + "\n", encoding="utf-8")
-    return open_data(data, classes=classes, strict=strict)
+def _refuse_gate(settings: CheckSettings, labels: NDArray[np.int64] | None, entries: dict[str, FileEntry]) -> None:
+    if settings.max_drop_pp is None:
+        return
+    if labels is None:
+        hint = "Give labelled images, or leave out --max-drop: agreement needs no labels."
+        raise DataError("a drop in accuracy needs a label for every image", where=settings.data, hint=hint)
+    if INT8 not in entries:
+        raise InputError(f"--max-drop is about {INT8}, which the bundle lacks", hint="Export with --int8.")
 
 
-def _fits(manifest: Manifest, images: ImageSet, source: DataSource, data: str) -> None:
-    wanted = manifest.input_shape[1:]
-    if images.shape != wanted:
-        hint = "Set resize, crop and channels in the preprocessing at export, or give images of that size."
-        raise DataError(f"gives C,H,W = {images.shape}, the bundle takes {wanted}", where=data, hint=hint)
-    largest = int(images.labels.max(initial=-1))
-    if largest >= manifest.outputs:
-        k = int(images.labels.argmax())
-        name = f", '{source.classes[largest]}'" if source.classes is not None else ""
-        raise DataError(
-            f"the label {largest}{name} of {images.names[k]} is outside the network's {manifest.outputs} classes",
-            where=data,
-            hint="Is this the data that the network was trained for? --classes FILE gives the order of its classes.",
-        )
+def _record(
+    bundle: Bundle,
+    settings: CheckSettings,
+    rows: dict[str, Row],
+    labels: NDArray[np.int64] | None,
+    identities: list[Identity],
+) -> dict[str, Any]:
+    """The record as far as the answers alone tell it."""
+    manifest, reference = bundle.manifest, rows[REFERENCE]
+    results = [result_of(row, reference, labels, DESKTOP) for row in rows.values() if row is not reference]
+    n = len(reference.logits)
+    gate = None
+    if settings.max_drop_pp is not None:
+        gate = gate_of(next(r for r in results if r["artifact"] == INT8), n, settings.max_drop_pp)
+    int8 = rows.get(INT8)
+    classes = [] if int8 is None else per_class(labels, reference.predictions, int8.predictions, manifest.classes)
+    confused = [] if int8 is None else confusions(labels, reference.predictions, int8.predictions, manifest.classes)
+    return {
+        "schema": "edgegap.check/1",
+        "n": n,
+        "data": settings.data,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "bundle_model": manifest.model,
+        "head": manifest.head,
+        "classes": manifest.classes,
+        "exactness": manifest.exactness,
+        "reference": reference_of(reference, labels),
+        "results": results,
+        "identity": [identity.to_json() for identity in identities],
+        "gate": gate,
+        "per_class": [asdict(row) for row in classes],
+        "confusions": [asdict(row) for row in confused[:_CONFUSIONS]],
+        "layers": None,
+        "maps": None,
+        "shift": None,
+        "environment": {
+            **asdict(environment()),
+            "runtimes": {row.answers.runtime: row.answers.version for row in rows.values()},
+            "session": [option for row in rows.values() for option in row.answers.session],
+        },
+        "files": [asdict(entry) for entry in manifest.files],
+        "commands": [_command(bundle, settings)],
+    }
 
 
-def _input_grid(manifest: Manifest, entry: FileEntry) -> Grid | None:
-    """The grid of the integers that a file takes; None where it takes floats."""
-    if entry.precision == "float" or manifest.io != "int8":
-        return None
-    if manifest.input_scale is None or manifest.input_zero_point is None:
-        raise BundleError("does not say what integers its int8 files take", hint="Export the bundle again.")
-    return Grid(manifest.input_scale, manifest.input_zero_point + 128)
+def _command(bundle: Bundle, settings: CheckSettings) -> str:
+    words = ["edgegap", "check", str(bundle.path), "--data", settings.data]
+    words += ["--classes", str(settings.classes)] if settings.classes else []
+    words += ["--samples", str(settings.samples)] if settings.samples else []
+    words += ["--max-drop", f"{settings.max_drop_pp:g}"] if settings.max_drop_pp is not None else []
+    return shlex.join(words)
 
 
-def _logits(manifest: Manifest, entry: FileEntry, result: Result) -> NDArray[np.generic]:
-    """Outputs [n, classes] whose order is that of the logits: float32, or signed integers of an int8 file."""
-    outputs = result.outputs.reshape(len(result.outputs), -1)
+def _row(manifest: Manifest, entry: FileEntry, answers: Answers) -> Row:
     if entry.precision == "float" or manifest.output_scale is None or manifest.output_zero_point is None:
-        if not np.isfinite(outputs).all():
+        if not np.isfinite(answers.outputs).all():
             raise DataError("the float network gives NaN or infinity", where=entry.name, hint="Check the data.")
-        return outputs
-    return OutputGrid(manifest.output_scale, manifest.output_zero_point).integers(outputs)
+        return Row(entry.name, answers, answers.outputs, None)
+    grid = OutputGrid(manifest.output_scale, manifest.output_zero_point)
+    return Row(entry.name, answers, grid.integers(answers.outputs), grid.scale)
 
 
-def _identities(
-    manifest: Manifest, entries: dict[str, FileEntry], results: dict[str, Result], rows: dict[str, NDArray[Any]]
-) -> list[Identity]:
+def _identities(manifest: Manifest, entries: dict[str, FileEntry], rows: dict[str, Row]) -> list[Identity]:
     pair = [name for name, entry in entries.items() if entry.precision == "int8"]
     if len(pair) != 2:
         return []
     a, b = pair
+    runtimes = (rows[a].answers.runtime, rows[b].answers.runtime)
     bound = 0 if manifest.exactness == "exact" else None
-    return [compare((a, b), (results[a], results[b]), (rows[a], rows[b]), target=DESKTOP, bound_lsb=bound)]
-
-
-def _top1(logits: NDArray[Any], labels: NDArray[np.int64] | None) -> float | None:
-    return None if labels is None else 100 * float((logits.argmax(axis=1) == labels).mean())
-
-
-def _compare(
-    name: str,
-    result: Result,
-    logits: NDArray[Any],
-    reference: NDArray[Any],
-    labels: NDArray[np.int64] | None,
-) -> Compared:
-    mine, theirs = logits.argmax(axis=1), reference.argmax(axis=1)
-    compared = Compared(name, result.runtime, DESKTOP, None, None, 100 * float((mine == theirs).mean()), None, None)
-    if labels is None:
-        return compared
-    right, was_right = mine == labels, theirs == labels
-    lost, won = int((was_right & ~right).sum()), int((right & ~was_right).sum())
-    return replace(
-        compared, top1_pct=100 * float(right.mean()), drop_pp=100 * (lost - won) / len(labels), lost=lost, won=won
-    )
+    return [compare((a, b), runtimes, (rows[a].logits, rows[b].logits), target=DESKTOP, bound_lsb=bound)]

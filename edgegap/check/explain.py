@@ -24,7 +24,7 @@ from edgegap.check.predict import OutputGrid
 from edgegap.check.taps import subset
 from edgegap.data.folder import FolderSource
 from edgegap.disk import disk_errors
-from edgegap.errors import BundleError, InputError
+from edgegap.errors import BundleError, DataError, InputError
 from edgegap.progress import Progress
 
 RECORD = "maps.json"
@@ -89,6 +89,8 @@ def explain(
     """
     if data is None and image is None:
         raise InputError("there is nothing to explain", hint="Give --data DATA, --image FILE, or both.")
+    if image is not None and not image.is_file():
+        raise DataError("no such file", where=str(image), hint="Give the path of an image, JPEG or PNG, with --image.")
     _refuse_foreign(output)
     work = _Explanation(bundle, progress)
     entries: list[dict[str, Any]] = []
@@ -101,8 +103,7 @@ def explain(
     ):
         folder = Path(name)
         if image is not None:
-            source = FolderSource(str(image.parent), ((image.name, None),), None, strict=False)
-            one = load_images(bundle, source, folder / "image.npy", progress)
+            one = _load_one(bundle, image, folder / "image.npy", progress)
             entries += work.draw(one, work.maps(one), [_Drawing(0, "asked")], staging, len(entries))
         if data is not None:
             opened = open_for(bundle, data, classes, folder)
@@ -163,7 +164,7 @@ class _Explanation:
                 self._pixels(images, drawing.index),
                 (maps.float_maps[drawing.index], maps.int8_maps[drawing.index]),
                 _captions(entry),
-                f"{entry['image']}   ·   correlation {entry['pearson']:.3f}, top 20 % overlap {entry['iou']:.2f}",
+                f"{entry['image']}   ·   correlation {entry['pearson']:.3f}, IoU of the top 20 % {entry['iou']:.2f}",
             )
             with disk_errors(folder, MAKE_ROOM):
                 picture.save(folder / entry["file"], optimize=True)
@@ -200,6 +201,14 @@ class _Explanation:
             image = image[..., ::-1]
         rgb = image if image.shape[2] == 3 else image[..., :1].repeat(3, axis=2)
         return np.ascontiguousarray(rgb)
+
+
+def _load_one(bundle: Bundle, image: Path, path: Path, progress: Progress) -> ImageSet:
+    source = FolderSource(str(image.parent), ((image.name, None),), None, strict=False)
+    try:
+        return load_images(bundle, source, path, progress)
+    except DataError as error:
+        raise DataError(error.what, where=str(image), hint=error.hint) from None
 
 
 def _entry(bundle: Bundle, name: str) -> FileEntry:

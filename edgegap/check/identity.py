@@ -16,7 +16,6 @@ from edgegap.check.taps import integer_nodes, save_tapped
 from edgegap.graph.nodes import describe, operand
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import Grid
-from edgegap.run import Result
 from edgegap.tflite import tensor_names
 
 _ZERO = 128
@@ -59,7 +58,7 @@ class Identity:
 
 def compare(
     names: tuple[str, str],
-    results: tuple[Result, Result],
+    runtimes: tuple[str, str],
     integers: tuple[NDArray[np.int16], NDArray[np.int16]],
     *,
     target: str,
@@ -70,7 +69,7 @@ def compare(
     difference = np.abs(integers[0].astype(np.int32) - integers[1])
     return Identity(
         names,
-        (results[0].runtime, results[1].runtime),
+        runtimes,
         (target, target),
         int(difference.size),
         int((difference != 0).sum()),

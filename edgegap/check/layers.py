@@ -12,6 +12,7 @@ sum x xq / sqrt(sum x^2 sum xq^2). x is the float network's activation; xq is
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.check.alone import Layer, layers_alone, layers_of
-from edgegap.check.causes import Evidence, find_cause
+from edgegap.check.causes import Evidence, clipped, find_cause
 from edgegap.check.images import ImageSet
 from edgegap.check.taps import stream
 from edgegap.errors import InputError
@@ -129,9 +130,10 @@ class _Measured:
         self.local.update(real, whole)
         self.evidence.update(real, whole, integers)
 
-    def row(self) -> LayerRow:
+    def row(self, clipping: Container[str]) -> LayerRow:
         node = self.layer.node
-        cause = find_cause(self.evidence, self.accumulated.sqnr_db, self.local.sqnr_db)
+        inputs = [name for name in self.layer.reads if name in clipping]
+        cause = find_cause(self.evidence, self.accumulated.sqnr_db, self.local.sqnr_db, inputs)
         return LayerRow(
             self.layer.name,
             "QuantizeLinear" if node is None else node.op_type,
@@ -176,7 +178,8 @@ def compare_layers(
         for each in measured:
             layer = each.layer
             each.update(taps.floats[layer.name], taps.floats[alone[layer.name]], taps.integers[layer.integers])
-    rows = sorted((each.row() for each in measured), key=lambda row: row.sqnr_db)
+    clipping = {each.layer.name for each in measured if clipped(each.evidence) is not None}
+    rows = sorted((each.row(clipping) for each in measured), key=lambda row: row.sqnr_db)
     return Layers(len(images), tuple(rows))
 
 

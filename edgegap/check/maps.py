@@ -275,4 +275,5 @@ def _is_constant(x: NDArray[np.floating]) -> bool:
 def _top(x: NDArray[np.floating]) -> NDArray[np.bool_]:
     k = max(1, round(_TOP * x.size))
     least = np.partition(x.reshape(-1), x.size - k)[x.size - k]
-    return (x >= least) & (x > x.min())
+    top: NDArray[np.bool_] = (x >= least) & (x > x.min())
+    return top

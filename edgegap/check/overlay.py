@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ _SIDE = 256
 _MARGIN, _LINE, _TEXT, _BAR = 14, 20, 15, 14
 _PAPER, _INK, _FADED, _ALARM = "#ffffff", "#1b1b1f", "#5c5c66", "#b3261e"
 _OPACITY = 0.62
+_SOFT = 40, 200
+"""Grey levels of the image below a map: with less contrast, the colours stay nearer to those of the bar."""
+
 _STOPS = ("#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4")
 """Inferno (Smith & van der Walt, matplotlib, CC0): even steps look even, in print and to the colour-blind too."""
 
@@ -86,7 +90,8 @@ def _overlay(image: Image.Image, values: NDArray[np.float32], lo: float, hi: flo
     """`image` in grey under the colours of a map; a map that is one value everywhere has the lowest colour."""
     enlarged = np.asarray(Image.fromarray(values.astype(np.float32)).resize(image.size, Image.Resampling.BILINEAR))
     share = np.clip((enlarged - lo) / (hi - lo), 0, 1) if hi > lo else np.zeros_like(enlarged)
-    return Image.blend(image.convert("L").convert("RGB"), Image.fromarray(_colours(share)), _OPACITY)
+    soft = image.convert("L").point([round(_SOFT[0] + (_SOFT[1] - _SOFT[0]) * level / 255) for level in range(256)])
+    return Image.blend(soft.convert("RGB"), Image.fromarray(_colours(share)), _OPACITY)
 
 
 def _bar(height: int) -> Image.Image:
@@ -106,10 +111,9 @@ def _fit(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: i
     text = " ".join(text.split())
     if font.getlength(text) <= width:
         return text
-    keep = len(text)
-    while keep > 2 and font.getlength(_shortened(text, keep)) > width:
-        keep -= 1
-    return _shortened(text, keep)
+    lengths = range(2, len(text))
+    fitting = bisect_right(lengths, 0, key=lambda keep: font.getlength(_shortened(text, keep)) > width)
+    return _shortened(text, lengths[max(fitting - 1, 0)])
 
 
 def _shortened(text: str, keep: int) -> str:

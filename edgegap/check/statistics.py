@@ -47,7 +47,7 @@ def paired_drop_interval(lost: int, won: int, n: int, confidence: float = _CONFI
 
     Tango, 'Equivalence test and confidence interval for the difference in proportions for the paired-sample design',
     Statistics in Medicine 17:891-908, 1998: all drops that the score test with the restricted maximum-likelihood
-    estimate (his equations 23 to 26) does not reject. It stays within -100..100 and is sound for few or no discordant
+    estimate (his equations 24 to 26) does not reject. It stays within -100..100 and is sound for few or no discordant
     images, where the Wald interval has width 0.
 
     Args:

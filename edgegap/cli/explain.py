@@ -50,9 +50,10 @@ def command(
 
 def _show(record: dict[str, Any], folder: Path, console: Console) -> None:
     table = Table(title=f"Class maps in {escape(str(folder))}", title_justify="left")
-    for column in ("picture", "class", "why"):
+    table.add_column("picture", overflow="fold")
+    for column in ("class", "why"):
         table.add_column(column)
-    for column in ("float %", "int8 %", "correlation", "top 20 % overlap"):
+    for column in ("float %", "int8 %", "corr.", "IoU"):
         table.add_column(column, justify="right")
     for entry in record["images"]:
         figures = (
@@ -65,5 +66,5 @@ def _show(record: dict[str, Any], folder: Path, console: Console) -> None:
     console.print(table)
     maps = record["maps"]
     if maps is not None:
-        mean = f"mean correlation {maps['pearson']:.4f}, mean overlap of the top 20 % {maps['iou']:.3f}"
+        mean = f"mean correlation {maps['pearson']:.4f}, mean IoU of the top 20 % {maps['iou']:.3f}"
         console.print(f"{maps['n']:,} images: {mean}")

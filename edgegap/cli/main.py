@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import math
-import signal
 import sys
-import time
 
 import click
 
 from edgegap import __version__
+from edgegap.cli.interrupt import Interrupt
 from edgegap.errors import EdgeGapError, exit_status
 
 _VERBS = {
@@ -18,6 +16,7 @@ _VERBS = {
     "explain": "Draw class confidence maps, float beside int8.",
     "export": "Write a network as ONNX and TFLite, float and int8.",
     "recipes": "Show how ranges and weights can be chosen.",
+    "report": "Draw the records of bundles as one page.",
     "targets": "Show the devices that have a profile.",
 }
 
@@ -57,11 +56,10 @@ def dispatch(arguments: list[str] | None) -> int:
     """Run a verb and return the exit status.
 
     Raises:
-        KeyboardInterrupt: SIGINT or SIGTERM came: a terminated export cleans up as an interrupted one does.
+        KeyboardInterrupt: SIGINT or SIGTERM came.
     """
-    interrupt = _Interrupt()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    interrupt = Interrupt()
+    interrupt.install()
     try:
         result = main.main(args=arguments, prog_name="edgegap", standalone_mode=False)
     except BaseException as error:
@@ -84,26 +82,3 @@ def _status(error: BaseException) -> int:
             sys.stderr.close()  # the reader of our output is gone; there is nobody to tell
             return 0
     raise error
-
-
-class _Interrupt:
-    """A signal handler that raises KeyboardInterrupt, but not twice within a second.
-
-    Some send a signal twice (timeout does: to the process and to its group), and the second must not break off the
-    cleaning up after the first.
-    """
-
-    def __init__(self) -> None:
-        self.last = -math.inf
-
-    @property
-    def came(self) -> bool:
-        """Whether a signal came."""
-        return self.last > -math.inf
-
-    def __call__(self, number: int, frame: object) -> None:
-        del number, frame
-        now = time.monotonic()
-        if now - self.last > 1:
-            self.last = now
-            raise KeyboardInterrupt

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgegap import __version__
 from edgegap.bundle import MANIFEST, FileEntry, Manifest, describe_file, new_bundle, refuse_existing, write_json
 from edgegap.check.images import MAKE_ROOM, ImageSet, save_images
+from edgegap.check.linter import few_calibration_images, image_hashes, lint_images, spread
 from edgegap.check.predict import OutputGrid
 from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes
 from edgegap.disk import disk_errors
@@ -134,7 +135,8 @@ class _Export:
             quantized = self._quantize(self.images)
             self._write_pair(quantized.model, "int8", staging)
             proof = self._prove(quantized, staging)
-            notices = (*notices, *quantized.notices, *(f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops))
+            slow = [f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops]
+            notices = (*notices, *self._lint(self.images), *quantized.notices, *slow)
             view = quantization_view(quantized.model, quantized.input_grid, self.sample.table)
             write_json(staging / "quantization.json", view)
         for file in list(staging.iterdir()):
@@ -192,7 +194,7 @@ class _Export:
             classes=self.classes,
             preprocessing=None if self.preprocessing is None else self.preprocessing.to_json(),
             input_shape=(settings.batch, *shape_of(graph.inputs[0])[1:]),
-            outputs=int(np.prod(shape_of(graph.outputs[0])[1:])),
+            outputs=self._outputs(),
             io=settings.io if quantized else None,
             input_scale=quantized.input_grid.scale if quantized else None,
             input_zero_point=quantized.input_grid.zero_point - _SIGNED if quantized else None,
@@ -202,11 +204,27 @@ class _Export:
             target=settings.target if quantized else None,
             calibration=settings.calibration if quantized else None,
             calibration_images=quantized.images if quantized else 0,
+            calibration_hashes=self._calibration_hashes(),
             exactness=None if quantized is None else ("bounded" if inexact else "exact"),
             inexact=f"{inexact[0].where}: {inexact[0].why}" if inexact else None,
             files=_files(staging),
             tools={"edgegap": __version__, **{name: _version(name) for name in _TOOLS if _version(name)}},
         )
+
+    def _lint(self, images: ImageSet) -> list[str]:
+        names = self.classes or tuple(map(str, range(self._outputs())))
+        few = few_calibration_images(len(images), len(names))
+        return [*lint_images(images, self.preprocessing, names), *([] if few is None else [few])]
+
+    def _outputs(self) -> int:
+        return int(np.prod(shape_of(self.network.model.graph.outputs[0])[1:]))
+
+    def _calibration_hashes(self) -> tuple[str, ...]:
+        """Of at most 512 images, evenly spread: enough to tell that a check sees them again."""
+        if self.images is None:
+            return ()
+        hashes = image_hashes(self.images)
+        return tuple(hashes[k] for k in spread(len(hashes)))
 
     def _record(self, manifest: Manifest, quantized: Quantized | None, proof: Proof | None) -> dict[str, Any]:
         nodes = [] if quantized is None else list(quantized.model.graph)

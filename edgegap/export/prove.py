@@ -52,7 +52,7 @@ def prove_int8(
     b = predict(tflite, images, progress, input_grid=input_grid)
     integers = output_grid.integers(a.outputs), output_grid.integers(b.outputs)
     names = (onnx.name, tflite.name)
-    identity = compare(names, (a, b), integers, target=target, bound_lsb=bound_lsb)
+    identity = compare(names, (a.runtime, b.runtime), integers, target=target, bound_lsb=bound_lsb)
     if not identity.holds:
         with tempfile.TemporaryDirectory(prefix="edgegap-") as folder:
             layer = first_difference(onnx, tflite, images, input_grid, Path(folder), progress)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass, RemoveInitializersFromInputsPass
+from onnx_ir.passes.common import CheckerPass, InlinePass, RemoveInitializersFromInputsPass
 
 from edgegap.errors import ModelError, UnsupportedOpError
 from edgegap.graph.nodes import describe, keep_module_paths, shape_of
@@ -32,14 +32,17 @@ def load_onnx(path: Path) -> ir.Model:
             "is not an ONNX file, or is damaged", where=str(path), hint="Export the network again, or give its .onnx."
         ) from error
     try:
-        return checked(ir.external_data.load_to_model(model), str(path))
+        model = checked(ir.external_data.load_to_model(model), str(path))
+        CheckerPass()(model)
+        return model
     except ModelError:
         raise
     except OSError as error:
         hint = "The file keeps its weights in a second file beside it: copy both."
         raise ModelError(f"cannot be read: {error}", where=str(path), hint=hint) from error
     except Exception as error:  # a damaged file may parse and still hold nonsense
-        raise ModelError(f"is damaged: {error}", where=str(path), hint="Export the network again.") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"is not valid ONNX: {reason}", where=str(path), hint="Export the network again.") from error
 
 
 def checked(model: ir.Model, where: str) -> ir.Model:

@@ -2,9 +2,10 @@
 
 Every op of the normal form is exact (bound 0), some of them under a condition on their scales:
 
-    Conv, Gemm, Mul, Concat, MaxPool, Pad, Slice, Flatten, Reshape, Transpose   always
+    Conv, Gemm, Concat, MaxPool, Pad, Slice, Flatten, Reshape, Transpose   always
     Add                 where its scales are tie-free (`snap.add_is_tie_free`), else 1
-    GlobalAveragePool   where its scales are tie-free (`snap.average_is_tie_free`), else 1
+    GlobalAveragePool   where its scales are tie-free (`snap.ratio_is_tie_free`), else 1
+    Mul                 likewise
     QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
 """
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from edgegap.graph.nodes import describe, operand, shape_of, sole_consumer
 from edgegap.quantize.input_grid import MARGIN, distance_to_tie
 from edgegap.quantize.parameters import Grid
-from edgegap.quantize.snap import add_is_tie_free, average_is_tie_free
+from edgegap.quantize.snap import add_is_tie_free, ratio_is_tie_free
 from edgegap.quantize.verify import grid_of
 
 
@@ -63,14 +64,16 @@ def _why_inexact(node: ir.Node, table: NDArray[np.float32] | None) -> str | None
             if grid and distance_to_tie(table, grid) >= MARGIN
             else "a pixel value lies on a tie of the input's grid"
         )
-    if node.op_type not in ("Add", "GlobalAveragePool"):
+    if node.op_type not in ("Add", "Mul", "GlobalAveragePool"):
         return None
     quantize = sole_consumer(node.outputs[0])
     grids = [grid_of(value) for value in (*node.inputs, quantize.outputs[0] if quantize else None) if value is not None]
     scales = [grid.scale for grid in grids if isinstance(grid, Grid)]
     if node.op_type == "Add":
         free = len(scales) == 3 and add_is_tie_free(scales[0], scales[1], scales[2])
+    elif node.op_type == "Mul":
+        free = len(scales) == 3 and ratio_is_tie_free(scales[0] * scales[1], scales[2])
     else:
         positions = int(np.prod(shape_of(operand(node))[2:]))
-        free = len(scales) == 2 and average_is_tie_free(scales[0], scales[1], positions)
+        free = len(scales) == 2 and ratio_is_tie_free(scales[0] / positions, scales[1])
     return None if free else "its scales allow a tie"

@@ -15,7 +15,7 @@ from edgegap.quantize.lower import ARITHMETIC, requantize
 from edgegap.quantize.parameters import Grid, affine_grid, constant_grid, grid_at
 from edgegap.quantize.ranges import choose_range
 from edgegap.quantize.recipe import RangeMethod
-from edgegap.quantize.snap import LOSS_CAP, AddGroup, snap_average
+from edgegap.quantize.snap import LOSS_CAP, AddGroup, snap_ratio
 from edgegap.quantize.statistics import Statistics
 
 
@@ -76,14 +76,13 @@ def _grids(
                     spans[classes.of(value)] = (min(float(array.min()), 0.0), max(float(array.max()), 0.0))
     conflicts = _snap_adds(model, classes, grids, spans)
     for node in model.graph:
-        if node.op_type == "GlobalAveragePool":
-            name = classes.of(_computed(node))
-            scale = snap_average(
-                grids[classes.of(operand(node))].scale,
-                grids[name].scale,
-                int(np.prod(shape_of(operand(node))[2:])),
-            )
-            grids[name] = grid_at(scale, spans[name][0])
+        if node.op_type in ("GlobalAveragePool", "Mul"):
+            name, step = classes.of(_computed(node)), grids[classes.of(operand(node))].scale
+            if node.op_type == "Mul":
+                step *= grids[classes.of(operand(node, 1))].scale
+            else:
+                step /= int(np.prod(shape_of(operand(node))[2:]))
+            grids[name] = grid_at(snap_ratio(step, grids[name].scale), spans[name][0])
     return grids, conflicts
 
 

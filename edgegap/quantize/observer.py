@@ -15,8 +15,8 @@ from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC
 from edgegap.quantize.statistics import Statistics
 
 BATCH = 1
-"""Images per calibration batch. The activations of one image are all the memory that calibration takes, and the cache still
-holds them when they are read: 8 at a time took 1.5 times as long."""
+"""Images per calibration batch. The activations of one image are all the memory that calibration takes, and the cache
+still holds them when they are read: 8 at a time took 1.5 times as long."""
 
 
 def observed_values(model: ir.Model) -> list[ir.Value]:

@@ -6,6 +6,7 @@ everywhere but near k + 1/2, so the scales are chosen such that no sum of intege
     Add     y = (n_a A + n_b B) / n_y for integers A, B, where each scale is n * base. With n_y odd, y = k + 1/2 would
             make 2 (n_a A + n_b B) = n_y (2k + 1), even = odd: no tie, and the nearest sum is 1 / (2 n_y) away.
     GAP     y = S m / n for the sum S of the map, where s_out = s_in n / (m H W). With n odd the same argument holds.
+    Mul     y = A B m / n, where s_out = s_a s_b n / m, likewise. (At a ratio of 1/2 they part in 1 % of all products.)
 
 The bound on n (1023 and 4095) keeps that distance well above the error of either kernel's arithmetic (about 3e-5 LSB).
 `base` has 14 significant bits, so that every n * base is exact in float32.
@@ -20,7 +21,7 @@ from fractions import Fraction
 import numpy as np
 
 ADD_LIMIT = 1023
-GAP_LIMIT = 4095
+RATIO_LIMIT = 4095
 LOSS_CAP = 0.02
 """The largest share of a scale that snapping may cost a value that more than Adds depend on."""
 
@@ -68,19 +69,18 @@ def _round_up(x: float) -> float:
     return float(np.ldexp(np.ceil(mantissa * 2**_BASE_BITS) / 2**_BASE_BITS, exponent))
 
 
-def snap_average(scale_in: float, wanted: float, positions: int) -> float:
-    """The scale of a GlobalAveragePool's output: the nearest tie-free one that is not smaller than `wanted`.
+def snap_ratio(step: float, wanted: float) -> float:
+    """The scale of a GlobalAveragePool's or Mul's output: the nearest tie-free one that is not smaller than `wanted`.
 
     Args:
-        scale_in: of the map.
+        step: what one step of the integer behind the output is worth: s_in / (H W) of a sum, s_a s_b of a product.
         wanted: the scale that the output would have alone.
-        positions: H * W.
     """
-    ratio = wanted / scale_in * positions
+    ratio = wanted / step
     m = max(1, int(2000 / ratio))
     n = int(np.ceil(ratio * m - 1e-9))
     n += 1 - n % 2
-    return float(np.float32(scale_in * n / (m * positions)))
+    return float(np.float32(step * n / m))
 
 
 def add_is_tie_free(scale_a: float, scale_b: float, scale_out: float) -> bool:
@@ -91,8 +91,8 @@ def add_is_tie_free(scale_a: float, scale_b: float, scale_out: float) -> bool:
     return near and common % 2 == 1 and common <= ADD_LIMIT
 
 
-def average_is_tie_free(scale_in: float, scale_out: float, positions: int) -> bool:
-    """Whether the scales of a GlobalAveragePool fulfil the rule above, to within float32."""
-    exact = scale_in / (scale_out * positions)
-    ratio = Fraction(exact).limit_denominator(GAP_LIMIT)
+def ratio_is_tie_free(step: float, scale_out: float) -> bool:
+    """Whether the scales of a GlobalAveragePool or Mul fulfil the rule above, to within float32."""
+    exact = step / scale_out
+    ratio = Fraction(exact).limit_denominator(RATIO_LIMIT)
     return ratio.denominator % 2 == 1 and ratio != 0 and abs(float(ratio) / exact - 1) < 1e-6

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+_WORST = 3
+
 
 def show_export(record: dict[str, Any], console: Console) -> None:
     """Print an 'edgegap.export/1' record."""
@@ -34,21 +36,49 @@ def show_check(record: dict[str, Any], console: Console) -> None:
     table = Table(title=title, title_justify="left")
     for column in ("artifact", "runtime"):
         table.add_column(column)
-    for column in ("top-1 %", "drop pp", "agreement %", "lost", "won"):
+    for column in ("top-1 %", "drop pp", "95 % interval", "p", "agreement %", "lost", "won"):
         table.add_column(column, justify="right")
-    table.add_row(reference["artifact"], reference["runtime"], _number(reference["top1_pct"]), "", "", "", "")
+    table.add_row(reference["artifact"], reference["runtime"], _number(reference["top1_pct"]))
     for row in record["results"]:
+        interval = row["drop_ci95_pp"]
         table.add_row(
             row["artifact"],
             row["runtime"],
             _number(row["top1_pct"]),
             _number(row["drop_pp"], sign=True),
+            "" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}",
+            "" if row["mcnemar_p"] is None else f"{row['mcnemar_p']:.2g}",
             _number(row["agreement_pct"]),
             _count(row["lost"]),
             _count(row["won"]),
         )
     console.print(table)
     _show_identity(record["identity"], console)
+    _show_findings(record, console)
+    console.print("`edgegap report` draws all of it.")
+
+
+def _show_findings(record: dict[str, Any], console: Console) -> None:
+    """The worst classes and layers, the maps and the shifts, a line each."""
+    for row in record["per_class"][:_WORST]:
+        if row["drop_pp"] > 0:
+            p = f"p = {row['p_adjusted']:.2g} among all classes"
+            console.print(escape(f"worst class: {row['name']}, {row['drop_pp']:+.2f} pp of {row['n']:,} images ({p})"))
+    for row in (record["layers"] or {"rows": []})["rows"][:_WORST]:
+        module = f" ({row['module']})" if row["module"] else ""
+        cause = f": {row['cause']}" if row["cause"] else ""
+        noise = f"{row['sqnr_db']:.1f} dB, alone {row['local_sqnr_db']:.1f} dB"
+        console.print(escape(f"worst layer: {row['op']} {row['name']}{module}, SQNR {noise}{cause}"))
+    maps, shift = record["maps"], record["shift"]
+    if maps and "why" not in maps:
+        figures = f"Pearson {maps['pearson']:.3f}, IoU of the top 20 % {maps['iou']:.3f}"
+        console.print(f"class maps, float against int8: {figures} over {maps['n']:,} images")
+    if shift:
+        low, high = shift["difference_ci95_pp"]
+        console.print(
+            f"shifted by up to {shift['pixels']} pixels the prediction stays in float for {shift['float_pct']:.1f} %, in "
+            f"int8 for {shift['int8_pct']:.1f} % of {shift['n']:,} images (difference {low:+.2f} to {high:+.2f} pp)"
+        )
 
 
 def _show_identity(identities: list[dict[str, Any]], console: Console) -> None:

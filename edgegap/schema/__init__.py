@@ -53,7 +53,10 @@ def _complete(value: Any, rules: dict[str, Any], shared: dict[str, Any]) -> Any:
         rules = shared[rules["$ref"].rsplit("/", 1)[1]]
     if isinstance(value, dict):
         known = rules.get("properties", {})
-        return {**dict.fromkeys(known), **{key: _complete(item, known.get(key, {}), shared) for key, item in value.items()}}
+        return {
+            **dict.fromkeys(known),
+            **{key: _complete(item, known.get(key, {}), shared) for key, item in value.items()},
+        }
     if isinstance(value, list):
         return [_complete(item, rules.get("items", {}), shared) for item in value]
     return value

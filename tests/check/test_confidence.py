@@ -31,6 +31,11 @@ def test_calibration_error_does_not_cancel_between_bins() -> None:
     assert result.ece == pytest.approx((0.95 + 0.45) / 2)
 
 
+def test_a_bin_holds_its_upper_end() -> None:
+    logits = np.concatenate([logits_of(0.95), [[5000.0, 0.0]]])
+    assert confidence(logits, np.array([0, 1])).ece == pytest.approx(abs(0.05 - 1) / 2)  # both in (14/15, 1]
+
+
 @pytest.mark.parametrize(("label", "ece"), [(0, 0.0), (1, 1.0)])
 def test_certainty_is_perfect_when_right_and_the_worst_when_wrong(label: int, ece: float) -> None:
     assert confidence(np.array([[5000.0, 0.0]], np.float32), np.array([label])) == Confidence(1.0, ece)

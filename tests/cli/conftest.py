@@ -61,8 +61,9 @@ class Sigmoids(nn.Module):
 
 @pytest.fixture(autouse=True)
 def _as_we_found_it(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command line may change sys.path and signal handlers: its process is its own. Here it is not."""
+    """The command line changes sys.path and what signals do: its process is its own. Here it is not."""
     monkeypatch.setattr(sys, "path", sys.path.copy())
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in handlers.items():

@@ -119,13 +119,11 @@ def write_images(folder: Path, classes: dict[str, int], *, size: int = 8, seed: 
     return folder
 
 
-def write_npz(path: Path, n: int, *, size: int = 8, labels: bool = True, **arrays: Any) -> Path:
-    """Random grey images, with random labels 0 to 9."""
+def write_npz(path: Path, n: int, *, size: int = 8, **arrays: Any) -> Path:
+    """Random grey images and labels 0 to 9, or the `arrays` given in their place; None leaves one out."""
     rng = np.random.default_rng(1)
-    arrays = {"images": rng.integers(0, 256, (n, size, size), np.uint8)} | arrays
-    if labels:
-        arrays = {"labels": rng.integers(0, 10, n)} | arrays
-    np.savez(path, **arrays)
+    random = {"images": rng.integers(0, 256, (n, size, size), np.uint8), "labels": rng.integers(0, 10, n)}
+    np.savez(path, **{name: array for name, array in (random | arrays).items() if array is not None})
     return path
 
 

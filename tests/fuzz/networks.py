@@ -128,7 +128,7 @@ class _Builder:
         self.nodes[-1].output[0] = "y"
         infos = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in (("x", self.network.shape), ("y", None))
+            for name, shape in (("x", self.network.shape), ("y", ("rows", "classes")))
         ]
         graph = helper.make_graph(self.nodes, "network", infos[:1], infos[1:], self.initializers)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .harness import Net, check
+from edgegap.errors import UnsupportedOpError
 
-LSB = 4
-"""Input and output are rounded, and a count map where padding does not count."""
+from .harness import Net, check
 
 
 @given(
@@ -32,7 +33,8 @@ def test_average_pool_is_exact(kernel, strides, pads, counts: bool, ceil: bool, 
         count_include_pad=int(counts),
         ceil_mode=int(ceil),
     )
-    check(net, y, lsb=LSB, opset=opset)
+    with contextlib.suppress(UnsupportedOpError):  # a window in the padding alone: see test_max_pool
+        check(net, y, opset=opset)
 
 
 @pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER", "VALID"])
@@ -47,13 +49,13 @@ def test_auto_pad_is_what_onnx_says(mode: str, kernel: int, stride: int, counts:
         auto_pad=mode,
         count_include_pad=int(counts),
     )
-    check(net, y, lsb=LSB)
+    check(net, y)
 
 
 def test_one_window_over_the_whole_map_is_a_global_average() -> None:
     net = Net((2, 3, 7, 5))
     y = net.op("AveragePool", [net.op("Relu", [net.signed_map(9)])], kernel_shape=[7, 5])
-    assert "GlobalAveragePool" in check(net, y, lsb=LSB).ops()
+    assert "GlobalAveragePool" in check(net, y).ops()
 
 
 def test_an_average_between_convs_is_exact() -> None:
@@ -66,4 +68,4 @@ def test_an_average_between_convs_is_exact() -> None:
 def test_a_relu_behind_an_average_is_exact() -> None:
     net = Net((2, 3, 10, 10))
     x = net.op("AveragePool", [net.signed_map(6)], kernel_shape=[3, 3], strides=[2, 2])
-    check(net, net.op("Relu", [x]), lsb=LSB)
+    check(net, net.op("Relu", [x]))

@@ -1,0 +1,142 @@
+"""A report as one HTML file: no script, nothing from outside, images and plots inside."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from edgegap import __version__
+from edgegap.report import figures
+from edgegap.report.compare import Comparison, compare
+from edgegap.report.plots import MOST_ROWS, SIGNIFICANT, class_plot, interval_plot, layer_name, layer_plot
+from edgegap.report.records import BundleRecords, Record
+from edgegap.report.verdict import Verdict, int8_result, verdict
+
+PICTURE_BYTES = 3 * 2**20
+"""Of class maps on one page, so that it stays below 5 MB when they are written in base 64."""
+
+WORST_LAYERS = 5
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """A check as the page shows it.
+
+    Args:
+        file: name of the record.
+        record: 'edgegap.check/1'.
+        verdict: on it.
+        int8: the result that speaks for int8; None where there is no int8 file.
+        classes: the rows that are shown, the largest loss first.
+        layers: the rows that are shown, the worst first.
+        plots: 'interval', 'classes' and 'layers' as SVG; None where there is nothing to plot.
+    """
+
+    file: str
+    record: Record
+    verdict: Verdict
+    int8: Record | None
+    classes: Sequence[Record]
+    layers: Sequence[Record]
+    plots: dict[str, Markup | None]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn class map.
+
+    Args:
+        entry: of 'edgegap.explain/1'.
+        source: a data URI; None where the page has no room for it.
+    """
+
+    entry: Record
+    source: str | None
+
+
+@dataclass(frozen=True)
+class BundleView:
+    """A bundle as the page shows it.
+
+    Args:
+        records: of the bundle.
+        checks: the newest first.
+        pictures: of its class maps.
+    """
+
+    records: BundleRecords
+    checks: Sequence[CheckView]
+    pictures: Sequence[Picture]
+
+
+def render_page(bundles: Sequence[BundleRecords]) -> str:
+    """The HTML of a report on one bundle, or on several side by side.
+
+    Raises:
+        BundleError: a picture that its record names is missing.
+    """
+    room = PICTURE_BYTES // len(bundles)
+    views = [_bundle(f"b{k}", records, room) for k, records in enumerate(bundles)]
+    comparison: Comparison | None = compare(bundles) if len(bundles) > 1 else None
+    names = {"bundles": views, "comparison": comparison, "version": __version__}
+    constants = {"significant": SIGNIFICANT, "most_rows": MOST_ROWS, "worst_layers": WORST_LAYERS}
+    text: str = environment(html=True).get_template("page.html.j2").render(names | constants)
+    return text
+
+
+def environment(*, html: bool) -> Environment:
+    """Where templates find the filters of `figures`; in HTML every value is escaped."""
+    jinja = Environment(
+        loader=PackageLoader("edgegap.report"),
+        autoescape=html,  # noqa: S701  # Markdown is no HTML: it has an escape of its own
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names = ("number", "percent", "points", "interval", "p_value", "count", "images", "size", "short", "day")
+    jinja.filters |= {name: getattr(figures, name) for name in names} | {"layer_name": layer_name}
+    return jinja
+
+
+def _bundle(name: str, records: BundleRecords, room: int) -> BundleView:
+    checks = [_check(f"{name}c{k}", file, record) for k, (file, record) in enumerate(records.checks.items())]
+    return BundleView(records, checks, _pictures(records, room))
+
+
+def _check(name: str, file: str, record: Record) -> CheckView:
+    classes = shown_classes(record)
+    layers = (record["layers"] or {"rows": []})["rows"][:MOST_ROWS]
+    gate = record["gate"]
+    plots = {
+        "interval": interval_plot(f"{name}i", record["results"], gate and gate["max_drop_pp"]),
+        "classes": class_plot(f"{name}k", classes) if classes else None,
+        "layers": layer_plot(f"{name}l", layers) if layers else None,
+    }
+    safe = {key: None if svg is None else Markup(svg) for key, svg in plots.items()}  # noqa: S704  # written as XML
+    return CheckView(file, record, verdict(record), int8_result(record), classes, layers, safe)
+
+
+def shown_classes(check: Record) -> list[Record]:
+    """The classes with the largest loss and the largest gain, at most `MOST_ROWS` of them, the loss first."""
+
+    def loss(row: Record) -> Any:
+        return row["drop_pp"] or 0
+
+    rows = sorted(check["per_class"] or [], key=lambda row: (-loss(row), row["p"] or 1))
+    most = sorted(rows, key=lambda row: -abs(loss(row)))[:MOST_ROWS]
+    return [row for row in rows if any(row is one for one in most)]
+
+
+def _pictures(records: BundleRecords, room: int) -> list[Picture]:
+    pictures = []
+    for entry in (records.maps or {"images": []})["images"]:
+        content = records.picture(entry["file"])
+        room -= len(content)
+        source = f"data:image/png;base64,{b64encode(content).decode()}" if room >= 0 else None
+        pictures.append(Picture(entry, source))
+    return pictures

@@ -1,0 +1,148 @@
+"""The plots of a report, each an `<svg>` with a text that says what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from edgegap.report.figures import clipped, interval, number, points
+from edgegap.report.svg import ACCENT, BAD, INK, MUTED, PAPER, RULE, TEXT, plot, to_svg
+
+MOST_ROWS = 20
+"""Rows of a bar plot or a table: what is left out is in the record."""
+
+SIGNIFICANT = 0.05
+
+_ROW = 24
+_AXIS = 44
+_NAME = 22
+
+
+@dataclass(frozen=True)
+class Point:
+    """A file in a plot of accuracy against cost.
+
+    Args:
+        bundle: the letter of its bundle.
+        artifact: the file.
+        cost: in the plot's unit.
+        top1_pct: its accuracy.
+    """
+
+    bundle: str
+    artifact: str
+    cost: float
+    top1_pct: float
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether it is an int8 file."""
+        return self.artifact.startswith("int8")
+
+
+def interval_plot(name: str, results: Sequence[dict[str, Any]], max_drop_pp: float | None) -> str | None:
+    """The drop of each file with its 95 % interval, against 0 and the gate; None where no result has an interval."""
+    rows = [row for row in results if row["drop_ci95_pp"] is not None]
+    if not rows:
+        return None
+    with plot(_ROW * len(rows) + _AXIS + (16 if max_drop_pp is not None else 0)) as (figure, axes):
+        axes.axvline(0, color=INK, linewidth=1)
+        for k, row in enumerate(rows):
+            low, high = row["drop_ci95_pp"]
+            axes.plot([low, high], [k, k], color=ACCENT, linewidth=3, solid_capstyle="round")
+            axes.plot([row["drop_pp"]], [k], "o", color=ACCENT, markersize=9)
+        said = "; ".join(f"{r['artifact']} {points(r['drop_pp'])}, {interval(r['drop_ci95_pp'])}" for r in rows)
+        label = f"Drop in top-1 with its 95 % interval. {said}."
+        if max_drop_pp is not None:
+            axes.axvline(max_drop_pp, color=BAD, linewidth=1.5, linestyle=(0, (4, 3)))
+            axes.annotate(
+                f"gate {points(max_drop_pp)}",
+                (max_drop_pp, 1),
+                (0, 3),
+                xycoords=axes.get_xaxis_transform(),
+                textcoords="offset points",
+                ha="center",
+                color=BAD,
+            )
+            label += f" The gate stands at {points(max_drop_pp)}."
+        _names(axes, [row["artifact"] for row in rows])
+        axes.set_xlabel("drop in top-1, percentage points")
+        return to_svg(figure, name, label)
+
+
+def class_plot(name: str, rows: Sequence[dict[str, Any]]) -> str:
+    """The drop of each class; those that are significant after adjustment are filled."""
+    with plot(_ROW * len(rows) + _AXIS) as (figure, axes):
+        axes.axvline(0, color=INK, linewidth=1)
+        for k, row in enumerate(rows):
+            real = row["p_adjusted"] is not None and row["p_adjusted"] < SIGNIFICANT
+            colour = ACCENT if real else MUTED
+            axes.barh(k, row["drop_pp"] or 0, height=0.6, color=colour if real else PAPER, edgecolor=colour)
+        _names(axes, [row["name"] for row in rows])
+        axes.set_xlabel("drop, percentage points")
+        ends = [f"{row['name']} {points(row['drop_pp'])}" for row in (rows[0], rows[-1])]
+        return to_svg(figure, name, f"Drop of each class, from {clipped(ends[0], 40)} to {clipped(ends[1], 40)}.")
+
+
+def layer_plot(name: str, rows: Sequence[dict[str, Any]]) -> str:
+    """The signal-to-quantization-noise ratio of each layer: accumulated as a bar, of the layer alone as a dot."""
+    with plot(_ROW * len(rows) + _AXIS) as (figure, axes):
+        for k, row in enumerate(rows):
+            if row["sqnr_db"] is not None:
+                axes.barh(k, row["sqnr_db"], height=0.6, color=ACCENT)
+            if row["local_sqnr_db"] is not None:
+                axes.plot([row["local_sqnr_db"]], [k], "o", color=PAPER, markeredgecolor=INK, markersize=8)
+        axes.axvline(0, color=INK, linewidth=1)
+        _names(axes, [layer_name(row) for row in rows])
+        axes.set_xlabel("signal to quantization noise, dB")
+        worst = rows[0]
+        said = f"the worst is {clipped(layer_name(worst), 60)} with {number(worst['sqnr_db'], 1, 'dB')}"
+        return to_svg(figure, name, f"Signal-to-quantization-noise ratio of {len(rows)} layers; {said}.")
+
+
+def cost_plot(name: str, every: Sequence[Point], unit: str) -> str:
+    """Accuracy against a cost on a logarithmic axis; a step line joins the files that no other beats in both."""
+    with plot(300) as (figure, axes):
+        axes.set_xscale("log")
+        best = _front(every)
+        axes.step([p.cost for p in best], [p.top1_pct for p in best], where="post", color=RULE, linewidth=2)
+        for point in every:
+            shape = "s" if point.artifact.endswith(".tflite") else "o"
+            fill = ACCENT if point.is_int8 else PAPER
+            axes.plot([point.cost], [point.top1_pct], shape, color=fill, markeredgecolor=ACCENT, markersize=8)
+            axes.annotate(point.bundle, (point.cost, point.top1_pct), (6, 5), textcoords="offset points", color=INK)
+        axes.minorticks_off()
+        costs = [p.cost for p in every]
+        ticks = [t for e in range(-3, 9) for t in (10**e, 3 * 10**e) if min(costs) / 1.8 <= t <= max(costs) * 1.8]
+        axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+        axes.set_xlim(min(costs) / 1.6, max(costs) * 1.9)
+        axes.margins(y=0.12)
+        axes.grid(axis="both")
+        axes.set_xlabel(unit)
+        axes.set_ylabel("top-1, %")
+        said = "; ".join(f"{p.bundle} {p.artifact} {number(p.top1_pct, 2, '%')} at {p.cost:,.4g}" for p in best)
+        return to_svg(figure, name, f"Top-1 against {unit}. No other file beats these in both: {said}.")
+
+
+def layer_name(row: dict[str, Any]) -> str:
+    """The module's path where the layer has one, else its own name."""
+    return str(row["module"] or row["name"])
+
+
+def _front(every: Sequence[Point]) -> list[Point]:
+    front: list[Point] = []
+    for point in sorted(every, key=lambda p: (p.cost, -p.top1_pct)):
+        if not front or point.top1_pct > front[-1].top1_pct:
+            front.append(point)
+    return front
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows, the first on top; a class may be called $x$, which is no formula."""
+    labels = [clipped(name, _NAME) for name in names]
+    axes.set_yticks(range(len(names)), labels=labels, parse_math=False, fontsize=TEXT)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x")
