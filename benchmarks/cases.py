@@ -26,6 +26,7 @@ class Case:
         calibration: DATA, of which the first 256 images calibrate.
         tests: DATA; the first is for accuracy, all of them are for identity.
         images: in the first of `tests`.
+        identity_images: in all of `tests`.
         float_top1: as published or measured independently, per cent.
         least_top1: of both int8 files, per cent.
         least_agreement: of both int8 files with float, per cent.
@@ -37,6 +38,7 @@ class Case:
     calibration: Path
     tests: tuple[Path, ...]
     images: int
+    identity_images: int
     float_top1: float
     least_top1: float
     least_agreement: float
@@ -69,13 +71,13 @@ class Case:
 
 def _cifar(weights: str, factory: str, preprocess: str, *figures: float) -> Case:
     train, test = DATA / "cifar10_train.npz", DATA / "cifar10_test.npz"
-    return Case(weights, factory, preprocess, train, (test,), 10_000, *figures)
+    return Case(weights, factory, preprocess, train, (test,), 10_000, 10_000, *figures)
 
 
 def _imagenet(weights: str, factory: str, *figures: float) -> Case:
     photos, preprocess = DATA / "imagenet", str(HERE / "preprocess" / "imagenet_crop.toml")
     calibration = photos / "calibration"
-    return Case(weights, factory, preprocess, calibration, (photos / "val", calibration), 400, *figures)
+    return Case(weights, factory, preprocess, calibration, (photos / "val", calibration), 400, 656, *figures)
 
 
 # The figures: float top-1, then the least top-1 and the least agreement of both int8 files.

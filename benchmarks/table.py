@@ -16,21 +16,28 @@ from typing import Any
 
 from cases import CASES, Case, chosen
 from output import describe, machine, markdown, write_record
-from processes import run
+from processes import Cost, run
 
 FILES = {"onnx": "int8.onnx", "tflite": "int8.tflite"}
-GATE_FAILED = 1
-"""The exit status of a check whose record was written, but whose integers differ."""
+
+
+def recorded(command: list[str], record: Path) -> tuple[Cost, dict[str, Any] | None]:
+    """Run a command that writes `record`: its cost and its record, None where it did not get that far.
+
+    A check whose integers differ writes its record and then exits 1; so does a traceback, which writes none.
+    """
+    record.unlink(missing_ok=True)
+    cost = run(command)
+    return cost, json.loads(record.read_text()) if record.is_file() else None
 
 
 def measure(case: Case, recipe: str, folder: Path) -> dict[str, Any]:
     """Export and check one network; every figure of its row, or `errors` alone where a command failed."""
     bundle, record = folder / case.factory, folder / "record.json"
     result: dict[str, Any] = {"network": case.weights, "recipe": recipe, "errors": []}
-    cost = run(case.export(bundle, recipe, record))
-    if cost.status:
-        return {**result, "errors": [cost.stderr.strip()]}
-    exported = json.loads(record.read_text())
+    cost, exported = recorded(case.export(bundle, recipe, record), record)
+    if cost.status or exported is None:
+        return {**result, "errors": [f"export: {cost.stderr.strip()}"]}
     result |= {
         "exactness": exported["exactness"],
         "float_ops": len(exported["float_ops"]),
@@ -41,10 +48,12 @@ def measure(case: Case, recipe: str, folder: Path) -> dict[str, Any]:
     checks = []
     seconds = 0.0
     for data in case.tests:
-        cost = run(case.check(bundle, data, record))
-        if cost.status not in (0, GATE_FAILED):
-            return {**result, "errors": [cost.stderr.strip()]}
-        checks.append(json.loads(record.read_text()))
+        cost, checked = recorded(case.check(bundle, data, record), record)
+        if checked is None:
+            return {**result, "errors": [f"check on {data.name}: {cost.stderr.strip()}"]}
+        if cost.status:
+            result["errors"].append(f"check on {data.name} ended with status {cost.status}")
+        checks.append(checked)
         seconds += cost.seconds
     accuracy = checks[0]
     identities = [identity for check in checks for identity in check["identity"]]
@@ -62,7 +71,7 @@ def measure(case: Case, recipe: str, folder: Path) -> dict[str, Any]:
         "different": sum(identity["different"] for identity in identities),
         "check_seconds": seconds,
     }
-    return {**result, "errors": list(failures(case, result))}
+    return {**result, "errors": [*result["errors"], *failures(case, result)]}
 
 
 def failures(case: Case, result: dict[str, Any]) -> list[str]:
@@ -70,6 +79,9 @@ def failures(case: Case, result: dict[str, Any]) -> list[str]:
     one_image = 100 / case.images
     misses = {
         f"{result['images']} images, not {case.images}": result["images"] != case.images,
+        f"{result['identity_images']} images for identity, not {case.identity_images}": (
+            result["identity_images"] != case.identity_images
+        ),
         f"float top-1 is not {case.float_top1}": abs(result["float_top1_pct"] - case.float_top1) > 1.01 * one_image,
         "not exact": result["exactness"] != "exact",
         f"{result['different']} integers differ": result["different"] != 0,

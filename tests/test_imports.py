@@ -12,7 +12,7 @@ HEAVY = {"torch", "onnx", "onnx_ir", "onnxruntime", "ai_edge_litert", "scipy", "
 # A module may import its own package and those of the layers below.
 LAYERS = [
     {"errors", "progress", "ort"},
-    {"resources", "disk", "usercode"},
+    {"resources", "disk", "usercode", "schema"},
     {"data"},
     {"graph"},
     {"tflite", "quantize"},

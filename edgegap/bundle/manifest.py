@@ -50,8 +50,8 @@ class Manifest:
         target: name of the target profile; None in a float bundle.
         calibration: the data it was calibrated on, as the user named it; None in a float bundle.
         calibration_images: how many images that were.
-        calibration_hashes: of those images, so that a check can tell that it sees them again; of a sample where they are
-            very many.
+        calibration_hashes: of those images (of 512 where they are more), so that a check can tell that it sees them
+            again.
         exactness: 'exact' where both int8 files give the same integers for every 8-bit image, else 'bounded'; None in a
             float bundle.
         inexact: the first op that is not exact, and why.

@@ -72,8 +72,8 @@ def _images_needed(max_drop_pp: float | None) -> str:
     if max_drop_pp is None:
         raise InputError("--sample-size needs a limit", hint="Give --max-drop PP too.")
     return (
-        f"{sample_size(max_drop_pp):,} images show with 90 % power that the drop is below {max_drop_pp:g} pp, if it is 0 and "
-        f"{DISCORDANT_PCT:g} % of the images are lost or won."
+        f"{sample_size(max_drop_pp):,} images show with 90 % power that the drop is below {max_drop_pp:g} pp, "
+        f"if it is 0 and {DISCORDANT_PCT:g} % of the images are lost or won."
     )
 
 

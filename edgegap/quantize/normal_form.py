@@ -18,8 +18,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import NameFixPass
 
-from edgegap.errors import InternalError
-from edgegap.graph.nodes import OPSET, constant, describe, operand
+from edgegap.graph.nodes import OPSET, constant, operand, unsupported
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.classes import limits_of
 from edgegap.quantize.lower import ACTIVATIONS, PASSING
@@ -122,7 +121,8 @@ class _Writer:
         """
         grid, limits = self._grids[str(node.outputs[0].name)], limits_of(node)
         if limits.lo >= grid.lo + grid.scale or limits.hi <= grid.hi - grid.scale:
-            raise InternalError(f"the grid {grid} does not make this activation free", where=describe(node))
+            what = f"what it clips is so much larger that no grid clips it alike (nearest: {grid.lo:g} to {grid.hi:g})"
+            raise unsupported(node, what, "Clip to a wider range.")
         self.quantize(self._unclipped[str(operand(node).name)], str(node.outputs[0].name), node)
 
     def quantize(self, real: ir.Value, name: str, node: ir.Node | None) -> None:

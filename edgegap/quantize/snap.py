@@ -6,10 +6,11 @@ everywhere but near k + 1/2, so the scales are chosen such that no sum of intege
     Add     y = (n_a A + n_b B) / n_y for integers A, B, where each scale is n * base. With n_y odd, y = k + 1/2 would
             make 2 (n_a A + n_b B) = n_y (2k + 1), even = odd: no tie, and the nearest sum is 1 / (2 n_y) away.
     GAP     y = S m / n for the sum S of the map, where s_out = s_in n / (m H W). With n odd the same argument holds.
-    Mul     y = A B m / n, where s_out = s_a s_b n / m, likewise. (At a ratio of 1/2 they part in 1 % of all products.)
+    Mul     y = A B m / n, where s_out = s_a s_b n / m, likewise. (At a ratio of 1/2 they part in 1 %.)
 
 The bound on n (1023 and 4095) keeps that distance well above the error of either kernel's arithmetic (about 3e-5 LSB).
-`base` has 14 significant bits, so that every n * base is exact in float32.
+`base` has 14 significant bits, so that every n * base is exact in float32. XNNPACK takes no Add of an
+operand 256 times as coarse as the output, and the kernel that LiteRT takes instead is wrong by far: so n_y >= 5.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ RATIO_LIMIT = 4095
 LOSS_CAP = 0.02
 """The largest share of a scale that snapping may cost a value that more than Adds depend on."""
 
+_LEAST_OUTPUT = 5
 _BASE_BITS = 14
 
 
@@ -59,7 +61,7 @@ class AddGroup:
             n = int(np.floor(wanted / base + 1e-9) if down else np.ceil(wanted / base - 1e-9))
             if name in self.outputs and n % 2 == 0:
                 n += -1 if down else 1
-            scales[name] = max(n, 1) * base
+            scales[name] = max(n, _LEAST_OUTPUT if name in self.outputs else 1) * base
         return scales
 
 
@@ -84,11 +86,11 @@ def snap_ratio(step: float, wanted: float) -> float:
 
 
 def add_is_tie_free(scale_a: float, scale_b: float, scale_out: float) -> bool:
-    """Whether the scales of an Add fulfil the rule above, to within float32."""
+    """Whether the scales of an Add fulfil the rules above, to within float32."""
     ratios = [Fraction(s / scale_out).limit_denominator(ADD_LIMIT) for s in (scale_a, scale_b)]
     near = all(abs(float(r) * scale_out / s - 1) < 1e-6 for r, s in zip(ratios, (scale_a, scale_b), strict=True) if s)
     common = int(np.lcm(ratios[0].denominator, ratios[1].denominator))
-    return near and common % 2 == 1 and common <= ADD_LIMIT
+    return near and common % 2 == 1 and common <= ADD_LIMIT and max(scale_a, scale_b) < 256 * scale_out
 
 
 def ratio_is_tie_free(step: float, scale_out: float) -> bool:

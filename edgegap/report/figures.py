@@ -90,3 +90,8 @@ def day(date: str | None) -> str:
     except ValueError:
         return date or NONE
     return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+
+
+def sentence(text: str) -> str:
+    """`text` from a record with a capital letter in front and a full stop behind."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else text

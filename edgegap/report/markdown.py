@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 
 from edgegap.report.figures import printable
-from edgegap.report.page import environment, shown_classes
-from edgegap.report.plots import SIGNIFICANT
-from edgegap.report.records import BundleRecords, Record
+from edgegap.report.page import environment
+from edgegap.report.records import BundleRecords
 from edgegap.report.verdict import int8_result, verdict
 
 _WORST = 3
@@ -17,7 +16,7 @@ _WORST = 3
 def render_markdown(bundles: Sequence[BundleRecords]) -> str:
     """GitHub's Markdown: for each bundle and data set the verdict, one row per file, and what stands out."""
     jinja = environment(html=False)
-    jinja.filters |= {"code": code, "verdict": verdict, "int8_result": int8_result, "changed_classes": _changed}
+    jinja.filters |= {"code": code, "verdict": verdict, "int8_result": int8_result}
     text: str = jinja.get_template("report.md.j2").render(bundles=bundles, worst=_WORST)
     return text
 
@@ -28,8 +27,3 @@ def code(name: str) -> str:
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}"
-
-
-def _changed(check: Record) -> list[Record]:
-    """The classes that changed by more than chance."""
-    return [row for row in shown_classes(check) if row["p_adjusted"] is not None and row["p_adjusted"] < SIGNIFICANT]

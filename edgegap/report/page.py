@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,14 +12,13 @@ from markupsafe import Markup
 from edgegap import __version__
 from edgegap.report import figures
 from edgegap.report.compare import Comparison, compare
-from edgegap.report.plots import MOST_ROWS, SIGNIFICANT, class_plot, interval_plot, layer_name, layer_plot
+from edgegap.report.plots import class_plot, interval_plot, layer_plot
 from edgegap.report.records import BundleRecords, Record
+from edgegap.report.selection import changed_classes, layer_name, shown_classes, shown_layers
 from edgegap.report.verdict import Verdict, int8_result, verdict
 
 PICTURE_BYTES = 3 * 2**20
 """Of class maps on one page, so that it stays below 5 MB when they are written in base 64."""
-
-WORST_LAYERS = 5
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,7 @@ def render_page(bundles: Sequence[BundleRecords]) -> str:
     views = [_bundle(f"b{k}", records, room) for k, records in enumerate(bundles)]
     comparison: Comparison | None = compare(bundles) if len(bundles) > 1 else None
     names = {"bundles": views, "comparison": comparison, "version": __version__}
-    constants = {"significant": SIGNIFICANT, "most_rows": MOST_ROWS, "worst_layers": WORST_LAYERS}
-    text: str = environment(html=True).get_template("page.html.j2").render(names | constants)
+    text: str = environment(html=True).get_template("page.html.j2").render(names)
     return text
 
 
@@ -98,8 +95,23 @@ def environment(*, html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("number", "percent", "points", "interval", "p_value", "count", "images", "size", "short", "day")
-    jinja.filters |= {name: getattr(figures, name) for name in names} | {"layer_name": layer_name}
+    names = (
+        "number",
+        "percent",
+        "points",
+        "interval",
+        "p_value",
+        "count",
+        "images",
+        "size",
+        "short",
+        "day",
+        "sentence",
+    )
+    jinja.filters |= {name: getattr(figures, name) for name in names} | {
+        "layer_name": layer_name,
+        "changed_classes": changed_classes,
+    }
     return jinja
 
 
@@ -110,7 +122,7 @@ def _bundle(name: str, records: BundleRecords, room: int) -> BundleView:
 
 def _check(name: str, file: str, record: Record) -> CheckView:
     classes = shown_classes(record)
-    layers = (record["layers"] or {"rows": []})["rows"][:MOST_ROWS]
+    layers = shown_layers(record)
     gate = record["gate"]
     plots = {
         "interval": interval_plot(f"{name}i", record["results"], gate and gate["max_drop_pp"]),
@@ -119,17 +131,6 @@ def _check(name: str, file: str, record: Record) -> CheckView:
     }
     safe = {key: None if svg is None else Markup(svg) for key, svg in plots.items()}  # noqa: S704  # written as XML
     return CheckView(file, record, verdict(record), int8_result(record), classes, layers, safe)
-
-
-def shown_classes(check: Record) -> list[Record]:
-    """The classes with the largest loss and the largest gain, at most `MOST_ROWS` of them, the loss first."""
-
-    def loss(row: Record) -> Any:
-        return row["drop_pp"] or 0
-
-    rows = sorted(check["per_class"] or [], key=lambda row: (-loss(row), row["p"] or 1))
-    most = sorted(rows, key=lambda row: -abs(loss(row)))[:MOST_ROWS]
-    return [row for row in rows if any(row is one for one in most)]
 
 
 def _pictures(records: BundleRecords, room: int) -> list[Picture]:

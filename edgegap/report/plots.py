@@ -9,16 +9,14 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from edgegap.report.figures import clipped, interval, number, points
+from edgegap.report.selection import is_significant, layer_name
 from edgegap.report.svg import ACCENT, BAD, INK, MUTED, PAPER, RULE, TEXT, plot, to_svg
-
-MOST_ROWS = 20
-"""Rows of a bar plot or a table: what is left out is in the record."""
-
-SIGNIFICANT = 0.05
 
 _ROW = 24
 _AXIS = 44
 _NAME = 22
+_MOST_DB = 80
+"""A layer without noise stands for 150 dB, and would leave no room for the others."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def class_plot(name: str, rows: Sequence[dict[str, Any]]) -> str:
     with plot(_ROW * len(rows) + _AXIS) as (figure, axes):
         axes.axvline(0, color=INK, linewidth=1)
         for k, row in enumerate(rows):
-            real = row["p_adjusted"] is not None and row["p_adjusted"] < SIGNIFICANT
+            real = is_significant(row)
             colour = ACCENT if real else MUTED
             axes.barh(k, row["drop_pp"] or 0, height=0.6, color=colour if real else PAPER, edgecolor=colour)
         _names(axes, [row["name"] for row in rows])
@@ -96,6 +94,8 @@ def layer_plot(name: str, rows: Sequence[dict[str, Any]]) -> str:
             if row["local_sqnr_db"] is not None:
                 axes.plot([row["local_sqnr_db"]], [k], "o", color=PAPER, markeredgecolor=INK, markersize=8)
         axes.axvline(0, color=INK, linewidth=1)
+        left, right = axes.get_xlim()
+        axes.set_xlim(max(left, -_MOST_DB), min(right, _MOST_DB))
         _names(axes, [layer_name(row) for row in rows])
         axes.set_xlabel("signal to quantization noise, dB")
         worst = rows[0]
@@ -125,11 +125,6 @@ def cost_plot(name: str, every: Sequence[Point], unit: str) -> str:
         axes.set_ylabel("top-1, %")
         said = "; ".join(f"{p.bundle} {p.artifact} {number(p.top1_pct, 2, '%')} at {p.cost:,.4g}" for p in best)
         return to_svg(figure, name, f"Top-1 against {unit}. No other file beats these in both: {said}.")
-
-
-def layer_name(row: dict[str, Any]) -> str:
-    """The module's path where the layer has one, else its own name."""
-    return str(row["module"] or row["name"])
 
 
 def _front(every: Sequence[Point]) -> list[Point]:

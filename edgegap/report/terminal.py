@@ -76,8 +76,8 @@ def _show_findings(record: dict[str, Any], console: Console) -> None:
     if shift:
         low, high = shift["difference_ci95_pp"]
         console.print(
-            f"shifted by up to {shift['pixels']} pixels the prediction stays in float for {shift['float_pct']:.1f} %, in "
-            f"int8 for {shift['int8_pct']:.1f} % of {shift['n']:,} images (difference {low:+.2f} to {high:+.2f} pp)"
+            f"shifted by up to {shift['pixels']} pixels the prediction stays in float for {shift['float_pct']:.1f} %, "
+            f"in int8 for {shift['int8_pct']:.1f} % of {shift['n']:,} images (difference {low:+.2f} to {high:+.2f} pp)"
         )
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from edgegap.schema import read_record
 
-from .harness import edgegap, left_behind, refused, write_images, write_npz
+from .harness import edgegap, left_behind, refused, write_images
 
 
 def digit(path: Path, size: int = 8) -> Path:
@@ -57,8 +57,10 @@ def test_one_image_file_is_drawn_without_data(bundle: Path, tmp_path: Path) -> N
 
 
 def test_fewer_images_than_pictures_are_each_drawn_once(bundle: Path, tmp_path: Path) -> None:
-    data = write_npz(tmp_path / "two.npz", 2, labels=False)
-    done = edgegap("explain", bundle, "--data", data, "--image", digit(tmp_path / "a.png"), "--json", "-")
+    np.savez(tmp_path / "two.npz", images=np.random.default_rng(1).integers(0, 256, (2, 8, 8), np.uint8))
+    done = edgegap(
+        "explain", bundle, "--data", tmp_path / "two.npz", "--image", digit(tmp_path / "a.png"), "--json", "-"
+    )
     assert done.status == 0, done.err
     assert [entry["why"] for entry in done.record["images"]] == ["asked", "moved", "moved"]
     assert [entry["file"][:2] for entry in done.record["images"]] == ["01", "02", "03"]

@@ -200,7 +200,7 @@ def _depthwise(net: _Builder, layer: Layer, x: Map) -> Map | None:
 
 
 def _grouped(net: _Builder, layer: Layer, x: Map) -> Map | None:
-    groups = next((g for g in (2, 3, 1) if x[1] % g == 0))
+    groups = next(g for g in (2, 3, 1) if x[1] % g == 0)
     return net.convolve(x, groups * (2 + layer.a % 3), _KERNELS[layer.b], groups=groups, **_WINDOWS[layer.c])
 
 
@@ -329,10 +329,7 @@ def _head(net: _Builder, head: str, spelling: int) -> None:
         made = net.convolve(x, CLASSES, (1, 1))
         assert made is not None
         x = _relu(net, Layer("relu"), made) if spelling % 2 else made
-    if head in ("gap", "gap-linear"):
-        rows = _average(net, x, spelling)
-    else:
-        rows = net.op("Flatten", [x[0]])
+    rows = _average(net, x, spelling) if head in ("gap", "gap-linear") else net.op("Flatten", [x[0]])
     inputs = x[1] * (x[2] * x[3] if head == "fc" else 1)
     if head in ("gap-linear", "fc"):
         weight = net.weight(CLASSES, inputs)
@@ -345,6 +342,7 @@ def _head(net: _Builder, head: str, spelling: int) -> None:
 
 def _average(net: _Builder, x: Map, spelling: int) -> str:
     name, channels, height, width = x
+
     def ints(*values: int) -> str:
         return net.constant(np.array(values))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -16,28 +17,20 @@ from edgegap.graph.load import load_onnx
 
 from .networks import Layer, Network
 
-NETWORK = Network((Layer("conv"), Layer("relu"), Layer("batch_norm"), Layer("average_pool", c=1), Layer("clip"),
-                   Layer("add", a=1), Layer("concat"), Layer("shuffle"), Layer("slice"), Layer("pad")), head="gap-linear")  # fmt: skip
+KINDS = ("relu", "batch_norm", "average_pool", "clip", "add", "concat", "shuffle", "slice", "pad", "max_pool")
+NETWORK = Network(
+    (Layer("conv", a=5, b=1), *(Layer(kind, a=1, c=1) for kind in KINDS)), head="gap-linear", channels=1, seed=4
+)
 WHOLE = NETWORK.model().SerializeToString()
-BONES = NETWORK.model()
-for _tensor in BONES.graph.initializer:
-    if len(_tensor.raw_data) > 64:
-        _tensor.ClearField("raw_data")
-        _tensor.float_data.extend([0.5] * _tensor.dims[0])
-STRUCTURE = BONES.SerializeToString()
-"""The same network with most of its weights missing: nearly every byte says something about the graph."""
+"""Few weights: nearly every byte says something about the graph."""
 
 
 def taken(data: bytes) -> None:
     """Load and canonicalize: nothing but EdgeGAP's own errors may come out."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(EdgeGapError):
         path = Path(folder) / "network.onnx"
         path.write_bytes(data)
-        try:
-            canonicalize(load_onnx(path), NETWORK.shape)
-        except EdgeGapError as error:
-            assert error.what
-            assert error.where or error.hint
+        canonicalize(load_onnx(path), NETWORK.shape)
 
 
 def test_the_file_itself_is_taken() -> None:
@@ -59,22 +52,18 @@ def test_a_truncated_file(length: int) -> None:
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(
-    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=6),
-    st.sampled_from([WHOLE, STRUCTURE]),
-)
-def test_flipped_bits(flips: list[tuple[float, int]], data: bytes) -> None:
-    damaged = bytearray(data)
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(1, 255)), min_size=1, max_size=4))
+def test_flipped_bits(flips: list[tuple[int, int]]) -> None:
+    damaged = bytearray(WHOLE)
     for place, mask in flips:
-        damaged[int(place * len(damaged))] ^= mask
+        damaged[place] ^= mask
     taken(bytes(damaged))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.floats(0, 1, exclude_max=True), st.integers(1, 40), st.binary(max_size=40))
-def test_a_piece_that_something_else_overwrote(place: float, length: int, piece: bytes) -> None:
-    start = int(place * len(STRUCTURE))
-    taken(STRUCTURE[:start] + piece + STRUCTURE[start + length :])
+@given(st.integers(0, len(WHOLE) - 1), st.integers(1, 40), st.binary(max_size=40))
+def test_a_piece_that_something_else_overwrote(start: int, length: int, piece: bytes) -> None:
+    taken(WHOLE[:start] + piece + WHOLE[start + length :])
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -34,8 +34,8 @@ Array = NDArray[Any]
 
 RECIPE = Recipe("test", "", "minmax", False)
 LSB = 4.0
-"""How far one quantized layer may be off, in its output's steps: half a step for rounding, about as much again for each of
-the rounding of pixels and of weights, and that with a margin, because maxima over random data scatter."""
+"""How far one quantized layer may be off, in its output's steps: half a step for rounding, about as much again for
+the rounding of pixels and of weights each, and that with a margin, because maxima over random data scatter."""
 
 _FLOAT_NOISE = 2e-5
 """Of the largest value: the kernels sum in different orders."""
@@ -174,6 +174,7 @@ def float_arithmetic(model: onnx.ModelProto) -> list[str]:
         "NhwcMaxPool",
         "Pad",
         "Slice",
+        "Split",
         "Flatten",
         "Reshape",
         "Transpose",

@@ -47,6 +47,13 @@ def test_a_range_without_zero_is_refused_with_a_way_out(limits: tuple[float, flo
         check(net, clip(net, net.signed_map(4), *limits))
 
 
+def test_a_small_part_of_a_sum_is_refused_with_a_way_out() -> None:
+    net = Net()
+    total = net.op("Add", [net.signed_map(4), net.signed_map(4)])
+    with pytest.raises(UnsupportedOpError, match="no grid clips it alike"):
+        check(net, clip(net, total, 0, 0.01))
+
+
 def test_clip_of_vectors_behind_a_flatten_is_exact() -> None:
     net = Net((3, 3, 4, 5))
     x = net.signed_map(4)
