@@ -95,6 +95,5 @@ def add_is_tie_free(scale_a: float, scale_b: float, scale_out: float) -> bool:
 
 def ratio_is_tie_free(step: float, scale_out: float) -> bool:
     """Whether the scales of a GlobalAveragePool or Mul fulfil the rule above, to within float32."""
-    exact = step / scale_out
-    ratio = Fraction(exact).limit_denominator(RATIO_LIMIT)
-    return ratio.denominator % 2 == 1 and ratio != 0 and abs(float(ratio) / exact - 1) < 1e-6
+    multiples = step / scale_out * np.arange(1, RATIO_LIMIT + 1, 2)
+    return bool((np.abs(multiples - np.rint(multiples)) <= 1e-7 * multiples).any())

@@ -237,7 +237,7 @@ def _add(net: _Builder, layer: Layer, x: Map) -> Map | None:
         other = net.partner(layer, lambda value: value[1:] == x[1:])
     else:
         other = net.convolve(x, x[1], (3, 3), pads=(1, 1, 1, 1))
-    return (net.op("Add", [x[0], other[0]]), *x[1:]) if other else None
+    return (net.op(("Add", "Sub")[layer.b % 2], [x[0], other[0]]), *x[1:]) if other else None
 
 
 def _mul(net: _Builder, layer: Layer, x: Map) -> Map | None:
@@ -289,8 +289,8 @@ def _affine(net: _Builder, layer: Layer, x: Map) -> Map:
 
 
 def _mask(net: _Builder, layer: Layer, x: Map) -> Map:
-    values = net.rng.uniform(0, 1, (1, 1 if layer.b % 2 else x[1], *x[2:])).astype(np.float32)
-    return net.op(("Mul", "Add")[layer.a % 2], [x[0], net.constant(values)]), *x[1:]
+    values = net.rng.uniform(0.1, 1, (1, 1 if layer.b % 2 else x[1], *x[2:])).astype(np.float32)
+    return net.op(("Mul", "Add", "Sub", "Div")[layer.a % 4], [x[0], net.constant(values)]), *x[1:]
 
 
 def _shuffle(net: _Builder, layer: Layer, x: Map) -> Map | None:

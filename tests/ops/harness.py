@@ -178,8 +178,6 @@ def float_arithmetic(model: onnx.ModelProto) -> list[str]:
         "Flatten",
         "Reshape",
         "Transpose",
-        "Squeeze",
-        "Unsqueeze",
     }
     integer = {"QuantizeLinear", "DequantizeLinear", "QGemm", *moving}
     counts = Counter(node.op_type for node in optimized.graph.node)

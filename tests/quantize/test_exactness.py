@@ -77,7 +77,8 @@ def test_products_at_a_ratio_of_one_half_part() -> None:
     assert of_pairs("Mul", (1 / 4, 1 / 4, 1 / 8)) > 200
 
 
-def average(height: int, width: int, scale_in: float, scale_out: float, channels: int = 4096) -> int:
+def average(height: int, width: int, scale_in: float, scale_out: float) -> int:
+    channels = min(4096, 2**22 // (height * width))
     net = QuantizedNet(seed=height * 100 + width)
     x = net.uint8_input("x", (1, channels, height, width), 121, scale_in)
     model = net.integer_model(net.arithmetic("GlobalAveragePool", [x], scale_out, 119))
@@ -87,7 +88,8 @@ def average(height: int, width: int, scale_in: float, scale_out: float, channels
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(1, 1), (2, 2), (4, 4), (7, 7), (8, 8), (5, 9), (13, 13), (16, 16), (3, 1)]
+    ("height", "width"),
+    [(1, 1), (2, 2), (4, 4), (7, 7), (8, 8), (5, 9), (13, 13), (16, 16), (3, 1), (56, 56)],
 )
 @pytest.mark.parametrize("shrinks_by", [1.0, 1.37, 4.2])
 def test_averages_at_a_snapped_scale_are_the_same(height: int, width: int, shrinks_by: float) -> None:
@@ -138,3 +140,8 @@ def test_all_integers_are_requantized_alike_at_a_thousand_pairs_of_scales() -> N
     ratios = np.concatenate([np.exp(rng.uniform(-3, 3, 1000)), 1 / np.arange(1, 13), np.arange(2, 8) / 2])
     x = np.broadcast_to(np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16), (1, len(ratios), 16, 16))
     assert depthwise_of_ones(x.copy(), 1, (ratios / 127).astype(np.float32), 0.02, 0.02) == 0
+
+
+def test_an_average_of_more_positions_than_the_rule_reaches_is_not_called_exact() -> None:
+    scale = snap_ratio(0.0237 / 112**2, 0.0237)
+    assert not ratio_is_tie_free(0.0237 / 112**2, scale)
