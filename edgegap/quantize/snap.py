@@ -88,7 +88,7 @@ def snap_ratio(step: float, wanted: float) -> float:
 def add_is_tie_free(scale_a: float, scale_b: float, scale_out: float) -> bool:
     """Whether the scales of an Add fulfil the rules above, to within float32."""
     ratios = [Fraction(s / scale_out).limit_denominator(ADD_LIMIT) for s in (scale_a, scale_b)]
-    near = all(abs(float(r) * scale_out / s - 1) < 1e-6 for r, s in zip(ratios, (scale_a, scale_b), strict=True) if s)
+    near = all(abs(float(r) * scale_out / s - 1) < 1e-7 for r, s in zip(ratios, (scale_a, scale_b), strict=True) if s)
     common = int(np.lcm(ratios[0].denominator, ratios[1].denominator))
     return near and common % 2 == 1 and common <= ADD_LIMIT and max(scale_a, scale_b) < 256 * scale_out
 

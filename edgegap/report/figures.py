@@ -80,7 +80,7 @@ def clipped(name: str, length: int) -> str:
 
 def printable(name: str) -> str:
     """`name` without control characters and lone surrogates, which neither XML nor UTF-8 can hold."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in name)
+    return "".join(" " if c.isspace() else c if c.isprintable() else "\ufffd" for c in name)
 
 
 def day(date: str | None) -> str:

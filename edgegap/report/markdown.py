@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 
 from edgegap.report.figures import printable
-from edgegap.report.page import environment
 from edgegap.report.records import BundleRecords
-from edgegap.report.verdict import int8_result, verdict
+from edgegap.report.templates import environment
 
 _WORST = 3
 
@@ -16,14 +15,14 @@ _WORST = 3
 def render_markdown(bundles: Sequence[BundleRecords]) -> str:
     """GitHub's Markdown: for each bundle and data set the verdict, one row per file, and what stands out."""
     jinja = environment(html=False)
-    jinja.filters |= {"code": code, "verdict": verdict, "int8_result": int8_result}
+    jinja.filters["code"] = code
     text: str = jinja.get_template("report.md.j2").render(bundles=bundles, worst=_WORST)
     return text
 
 
 def code(name: str) -> str:
-    """A name from a file as a code span, in which Markdown finds no markup, no mention and no table cell."""
-    text = printable(name).replace("|", "\\|")
+    """A name from a file as a code span, in which Markdown finds no markup and no mention."""
+    text = printable(name)
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{text}{pad}{fence}"

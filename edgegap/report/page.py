@@ -6,15 +6,14 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from edgegap import __version__
-from edgegap.report import figures
 from edgegap.report.compare import Comparison, compare
 from edgegap.report.plots import class_plot, interval_plot, layer_plot
 from edgegap.report.records import BundleRecords, Record
-from edgegap.report.selection import changed_classes, layer_name, shown_classes, shown_layers
+from edgegap.report.selection import shown_classes, shown_layers
+from edgegap.report.templates import environment
 from edgegap.report.verdict import Verdict, int8_result, verdict
 
 PICTURE_BYTES = 3 * 2**20
@@ -86,35 +85,6 @@ def render_page(bundles: Sequence[BundleRecords]) -> str:
     return text
 
 
-def environment(*, html: bool) -> Environment:
-    """Where templates find the filters of `figures`; in HTML every value is escaped."""
-    jinja = Environment(
-        loader=PackageLoader("edgegap.report"),
-        autoescape=html,  # noqa: S701  # Markdown is no HTML: it has an escape of its own
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    names = (
-        "number",
-        "percent",
-        "points",
-        "interval",
-        "p_value",
-        "count",
-        "images",
-        "size",
-        "short",
-        "day",
-        "sentence",
-    )
-    jinja.filters |= {name: getattr(figures, name) for name in names} | {
-        "layer_name": layer_name,
-        "changed_classes": changed_classes,
-    }
-    return jinja
-
-
 def _bundle(name: str, records: BundleRecords, room: int) -> BundleView:
     checks = [_check(f"{name}c{k}", file, record) for k, (file, record) in enumerate(records.checks.items())]
     return BundleView(records, checks, _pictures(records, room))
@@ -126,7 +96,7 @@ def _check(name: str, file: str, record: Record) -> CheckView:
     gate = record["gate"]
     plots = {
         "interval": interval_plot(f"{name}i", record["results"], gate and gate["max_drop_pp"]),
-        "classes": class_plot(f"{name}k", classes) if classes else None,
+        "classes": class_plot(f"{name}k", classes) if any(row["drop_pp"] for row in classes) else None,
         "layers": layer_plot(f"{name}l", layers) if layers else None,
     }
     safe = {key: None if svg is None else Markup(svg) for key, svg in plots.items()}  # noqa: S704  # written as XML

@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 
 from edgegap.report.figures import clipped, interval, number, points
 from edgegap.report.selection import is_significant, layer_name
-from edgegap.report.svg import ACCENT, BAD, INK, MUTED, PAPER, RULE, TEXT, plot, to_svg
+from edgegap.report.svg import ACCENT, BAD, INK, MUTED, PAPER, plot, to_svg
 
 _ROW = 24
 _AXIS = 44
 _NAME = 22
+_UNIT = 44
 _MOST_DB = 80
 """A layer without noise stands for 150 dB, and would leave no room for the others."""
 
@@ -108,11 +109,13 @@ def cost_plot(name: str, every: Sequence[Point], unit: str) -> str:
     with plot(300) as (figure, axes):
         axes.set_xscale("log")
         best = _front(every)
-        axes.step([p.cost for p in best], [p.top1_pct for p in best], where="post", color=RULE, linewidth=2)
+        axes.step([p.cost for p in best], [p.top1_pct for p in best], where="post", color=MUTED, linewidth=1)
         for point in every:
             shape = "s" if point.artifact.endswith(".tflite") else "o"
             fill = ACCENT if point.is_int8 else PAPER
             axes.plot([point.cost], [point.top1_pct], shape, color=fill, markeredgecolor=ACCENT, markersize=8)
+        # One letter for the ONNX and the TFLite file, which often lie on one another.
+        for point in {(p.bundle, p.is_int8): p for p in sorted(every, key=lambda p: p.cost)}.values():
             axes.annotate(point.bundle, (point.cost, point.top1_pct), (6, 5), textcoords="offset points", color=INK)
         axes.minorticks_off()
         costs = [p.cost for p in every]
@@ -121,7 +124,7 @@ def cost_plot(name: str, every: Sequence[Point], unit: str) -> str:
         axes.set_xlim(min(costs) / 1.6, max(costs) * 1.9)
         axes.margins(y=0.12)
         axes.grid(axis="both")
-        axes.set_xlabel(unit)
+        axes.set_xlabel(clipped(unit, _UNIT))
         axes.set_ylabel("top-1, %")
         said = "; ".join(f"{p.bundle} {p.artifact} {number(p.top1_pct, 2, '%')} at {p.cost:,.4g}" for p in best)
         return to_svg(figure, name, f"Top-1 against {unit}. No other file beats these in both: {said}.")
@@ -136,8 +139,8 @@ def _front(every: Sequence[Point]) -> list[Point]:
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:
-    """Name the rows, the first on top; a class may be called $x$, which is no formula."""
+    """Name the rows, the first on top."""
     labels = [clipped(name, _NAME) for name in names]
-    axes.set_yticks(range(len(names)), labels=labels, parse_math=False, fontsize=TEXT)
+    axes.set_yticks(range(len(names)), labels=labels)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x")

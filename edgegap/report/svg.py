@@ -14,6 +14,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from edgegap.report.figures import printable
+
 WIDTH = 340
 """User units, about the CSS pixels that a telephone gives: text keeps its size there."""
 
@@ -28,6 +30,7 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, and it can be searched and read aloud
     "svg.hashsalt": "edgegap",  # the same record makes the same page
+    "text.parse_math": False,  # a class or a device may be called $x$
     "font.size": TEXT,
     "text.color": INK,
     "axes.labelcolor": MUTED,
@@ -75,7 +78,7 @@ def to_svg(figure: Figure, name: str, label: str) -> str:
     _rename(root, name)
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
-    root.attrib |= {"role": "img", "aria-label": label}
+    root.attrib |= {"role": "img", "aria-label": printable(label)}
     return ElementTree.tostring(root, encoding="unicode")
 
 

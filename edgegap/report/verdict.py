@@ -56,7 +56,8 @@ def int8_result(check: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _accuracy(check: dict[str, Any], row: dict[str, Any]) -> Verdict:
-    agree = f"{percent(row['agreement_pct'], 1)} of {images(check['n'])} agree"
+    share = "all" if row["agreement_pct"] == 100 else f"{percent(row['agreement_pct'], 1)} of"
+    agree = f"{share} {images(check['n'])} agree"
     drop, ends = row["drop_pp"], row["drop_ci95_pp"]
     if drop is None:
         evidence = f"{agree}, and without a label on each there is no accuracy and no drop to state"

@@ -172,7 +172,7 @@ def opened_or_refused(bundle: Path, record: Any) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_a_field_of_another_kind_is_refused(bundle: Path, data: st.DataObject) -> None:
@@ -182,7 +182,7 @@ def test_a_field_of_another_kind_is_refused(bundle: Path, data: st.DataObject) -
     opened_or_refused(bundle, record | {field: data.draw(JSON)})
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_an_entry_of_files_of_another_kind_is_refused(bundle: Path, data: st.DataObject) -> None:
     fill(bundle)
@@ -192,7 +192,7 @@ def test_an_entry_of_files_of_another_kind_is_refused(bundle: Path, data: st.Dat
     opened_or_refused(bundle, record | {"files": [entry | {field: data.draw(JSON)}, record["files"][1]]})
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(whole=JSON, data=st.data())
 def test_garbage_is_refused(bundle: Path, whole: object, data: st.DataObject) -> None:
     fill(bundle)

@@ -128,6 +128,10 @@ def test_labels_beyond_the_outputs_are_refused(bundle: Path, integers: Path, tmp
     refused("check", nameless, "--data", data, words=("label 12", "images[2]", "10 classes"))
 
 
+def test_a_check_without_images_is_refused(bundle: Path) -> None:
+    refused("check", bundle, words=("--data", "digits:test"))
+
+
 def test_images_of_another_size_are_refused(bundle: Path, tmp_path: Path) -> None:
     data = write_npz(tmp_path / "data.npz", 4, size=9)
     refused("check", bundle, "--data", data, words=("data.npz", "9", "8", "resize"))

@@ -28,7 +28,6 @@ def out(tmp_path: Path) -> Path:
         (["export", "net.onnx", "-o", "out", "--batch", "two"], "two"),
         (["export", "net.onnx", "-o", "out", "--input-shape", "3,8"], "C,H,W"),
         (["export", "net.onnx", "-o", "out", "--input-shape", "3,0,8"], "below 1"),
-        (["check", "bundle"], "--data"),
         (["check", "bundle", "--data", "digits:test", "--threads", "0"], "--threads"),
         (["--nope"], "--nope"),
     ],

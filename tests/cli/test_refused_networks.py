@@ -214,7 +214,7 @@ def test_code_in_a_pickle_does_not_run(factory: str, tmp_path: Path, out: Path) 
     import torch  # noqa: PLC0415  # slow to import
 
     mark = tmp_path / "ran"
-    (tmp_path / "code.pt").write_bytes(pickle.dumps({"0.weight": Boom(mark)}))
+    (tmp_path / "code.pt").write_bytes(pickle.dumps({"0.weight": Boom(mark)}, protocol=2))
     refused_weights(factory, tmp_path / "code.pt", out, ("without running code",))
     torch.save({"0.weight": Boom(mark)}, tmp_path / "zip.pt")
     refused_weights(factory, tmp_path / "zip.pt", out, ("without running code",))

@@ -115,7 +115,7 @@ def test_a_missing_file_or_module_is_told(tmp_path: Path) -> None:
         open_data(f"{tmp_path / 'none.py'}:images")
     with pytest.raises(DataError, match="no module is called 'edgegap_none'") as caught:
         open_data("edgegap_none.part:images")
-    assert "digits:train" in str(caught.value.hint)
+    assert "yields (image, label)" in str(caught.value.hint)
 
 
 def test_a_label_beyond_the_classes_file_is_told(tmp_path: Path) -> None:

@@ -23,3 +23,20 @@ REGRESSIONS: dict[str, Network] = {
         (Layer("relu"), Layer("pad", c=1)), head="gap", channels=1, seed=1393
     ),
 }
+
+REFUSED = Network(
+    (
+        Layer("grouped", a=3, b=3, c=5),
+        Layer("batch_norm"),
+        Layer("batch_norm"),
+        Layer("add", source=2, other=4, a=2, c=1),
+        Layer("clip", source=2, other=1, a=3),
+        Layer("mul", source=1, other=1, a=1, b=4, c=2),
+        Layer("pad", b=4, c=5),
+        Layer("clip", source=3, other=1, a=1),
+    ),
+    channels=1,
+    wild=4,
+    seed=8951,
+)
+"""A Clip to [0, 1] of a sum of values in the hundreds: no scale of the sum's group is fine enough to clip alike."""

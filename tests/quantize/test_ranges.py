@@ -1,0 +1,63 @@
+"""Ranges: 0.0 is in them, and the least-squares range is no worse than the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgegap.quantize.parameters import affine_grid
+from edgegap.quantize.ranges import choose_range
+from edgegap.quantize.statistics import Statistics
+
+seeds = st.integers(0, 10_000)
+
+
+def seen(values: np.ndarray) -> Statistics:
+    statistics = Statistics()
+    statistics.update(values.astype(np.float32).reshape(1, -1), detailed=True)
+    return statistics
+
+
+def squared_error(statistics: Statistics, span: tuple[float, float]) -> float:
+    grid, centres = affine_grid(*span), statistics.histogram.centres()
+    return float(statistics.histogram.counts @ (grid.dequantize(grid.quantize(centres)) - centres) ** 2)
+
+
+@pytest.mark.parametrize("method", ["minmax", "mse"])
+@given(seed=seeds, shift=st.floats(-5, 5), tails=st.floats(1, 8))
+def test_a_range_holds_zero_and_no_more_than_was_seen(method, seed: int, shift: float, tails: float) -> None:
+    values = np.random.default_rng(seed).standard_t(tails, 500) + shift
+    statistics = seen(values)
+    lo, hi = choose_range(statistics, method)
+    assert min(statistics.lo, 0.0) <= lo <= 0.0 <= hi <= max(statistics.hi, 0.0)
+
+
+@given(seed=seeds, shift=st.floats(-5, 5), tails=st.floats(1, 8))
+def test_the_least_squares_range_is_no_worse_than_the_whole(seed: int, shift: float, tails: float) -> None:
+    statistics = seen(np.random.default_rng(seed).standard_t(tails, 500) + shift)
+    chosen, whole = (squared_error(statistics, choose_range(statistics, method)) for method in ("mse", "minmax"))
+    assert chosen <= whole * (1 + 1e-9)
+
+
+def test_an_outlier_is_clipped_by_least_squares_and_kept_by_minmax() -> None:
+    values = np.concatenate([np.random.default_rng(0).normal(size=100_000), [12.0]])
+    statistics = seen(values)
+    assert choose_range(statistics, "minmax")[1] == 12.0
+    assert choose_range(statistics, "mse")[1] < 8.0
+
+
+def test_ends_are_clipped_each_on_its_own() -> None:
+    values = np.random.default_rng(0).normal(size=100_000).clip(-2, None)
+    lo, hi = choose_range(seen(np.append(values, 15.0)), "mse")
+    assert lo == pytest.approx(-2.0, rel=0.1)
+    assert hi < 8
+
+
+@pytest.mark.parametrize("method", ["minmax", "mse"])
+@pytest.mark.parametrize("value", [0.0, 3.0, -3.0])
+def test_a_constant_activation_has_a_range(method, value: float) -> None:
+    lo, hi = choose_range(seen(np.full(10, value)), method)
+    assert lo <= 0 <= hi
+    assert affine_grid(lo, hi).scale > 0

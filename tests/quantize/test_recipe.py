@@ -1,0 +1,91 @@
+"""Recipes: what ships loads, and a mistake is named with its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgegap.errors import SettingsError
+from edgegap.quantize.recipe import Recipe, load_recipe
+
+GOOD = """\
+description = "mine"
+
+[ranges]
+method = "mse"
+
+[weights]
+bias_correction = true
+"""
+
+
+def test_every_recipe_of_the_repository_loads() -> None:
+    folder = Path(__file__).parents[2] / "calibration"
+    names = [path.stem for path in folder.glob("*.toml")]
+    assert len(names) >= 2
+    for name in names:
+        assert load_recipe(name).name == name
+
+
+def test_a_users_file_loads_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    assert load_recipe(str(path)) == Recipe("mine", "mine", "mse", True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "by", "what", "line"),
+    [
+        ("[ranges]", "extra = 1\n[ranges]", "unknown key 'extra'", 3),
+        ('method = "mse"', 'method = "mse"\npercentile = 99.9', r"unknown key 'ranges\.percentile'", 5),
+        ('method = "mse"', 'method = "entropy"', r"ranges\.method is 'entropy'", 4),
+        ('method = "mse"', "method = 3", r"'ranges\.method' is 3, not a str", 4),
+        ("bias_correction = true", "bias_correction = 1", "is 1, not a bool", 7),
+        ("[ranges]\nmethod", "ranges = 1\n[other]\nmethod", "unknown key 'other'", 4),
+        ('"mine"', "7", "'description' is 7, not a str", 1),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_line(tmp_path: Path, wrong: str, by: str, what: str, line: int) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace(wrong, by))
+    with pytest.raises(SettingsError, match=what) as caught:
+        load_recipe(str(path))
+    assert caught.value.where == f"{path}, line {line}"
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [('description = "mine"\n', "description"), ('method = "mse"\n', "ranges.method"), ("[ranges]", "ranges")],
+)
+def test_a_missing_key_is_named_with_its_file(tmp_path: Path, line: str, key: str) -> None:
+    path = tmp_path / "mine.toml"
+    text = GOOD.replace(line, "") if line != "[ranges]" else GOOD.replace('[ranges]\nmethod = "mse"\n', "")
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=f"'{key}' is missing") as caught:
+        load_recipe(str(path))
+    assert str(path) in str(caught.value.where)
+
+
+def test_a_method_that_is_unknown_comes_with_those_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace("mse", "percentile"))
+    with pytest.raises(SettingsError) as caught:
+        load_recipe(str(path))
+    assert "minmax" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("content", [b"ranges = [", b"\xff\xfe\x00", b"a = 1\na = 2\n"])
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="TOML") as caught:
+        load_recipe(str(path))
+    assert str(path) in str(caught.value.where)
+
+
+@pytest.mark.parametrize("name", ["nonesuch", "nonesuch.toml"])
+def test_an_unknown_recipe_is_an_error_with_a_way_out(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_recipe(name)
+    assert name.removesuffix(".toml") in str(caught.value)
