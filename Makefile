@@ -39,7 +39,7 @@ lint: setup  ## ruff and mypy
 	$(PY) -m mypy
 
 test: lint  ## lint, then every promise on small samples; what is skipped is listed with its reason
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist loadfile
 
 verify: setup  ## the full tables of the README
 	$(PY) benchmarks/table.py

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edgegap.bundle import Bundle
 from edgegap.check.accuracy import Row
+from edgegap.check.answer_linter import lint_results, swap_gains
 from edgegap.check.images import MAKE_ROOM, ImageSet
 from edgegap.check.layers import compare_layers
-from edgegap.check.linter import lint_images, lint_results, spread, swap_gains, swapped
+from edgegap.check.linter import lint_images, spread, swapped
 from edgegap.check.loading import input_grid
 from edgegap.check.maps import class_maps, compare_maps, no_maps
 from edgegap.check.predict import OutputGrid, predict

@@ -14,11 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import binomtest
 
 from edgegap.check.images import MAKE_ROOM, ImageSet
-from edgegap.check.statistics import mcnemar_p
 from edgegap.data import Preprocessing
 from edgegap.disk import disk_errors
 
@@ -31,7 +28,6 @@ _DARKEST = 16
 """The largest brightest pixel that looks like another range stored as uint8: 0..1, 0..15, the digits' 0..16."""
 _ALIKE = 0.05
 """The share of the pixels' standard deviation that is between images; 0.7 or more on the data sets above."""
-_ALPHA = 0.01
 
 
 def image_hashes(images: ImageSet) -> list[str]:
@@ -86,39 +82,6 @@ def few_calibration_images(n: int, classes: int) -> str | None:
     )
 
 
-def lint_results(predicted: NDArray[np.integer], labels: NDArray[np.integer], classes: Sequence[str]) -> list[str]:
-    """What is suspicious about the float network's predictions.
-
-    Args:
-        predicted: [n], the class of the largest float output.
-        labels: [n], from 0 up.
-        classes: the names of the network's outputs.
-
-    Returns:
-        At most one line: that one class is predicted for everything; that another order of the labels fits far better
-        (shifted by one, or the best one-to-one assignment: Kuhn, The Hungarian method, 1955); or that the accuracy is
-        not above 1 / classes (exact one-sided binomial test at 1 %). Fewer than 16 images say nothing.
-    """
-    n = len(labels)
-    if n < _FEWEST or len(classes) < 2:
-        return []
-    right = int((predicted == labels).sum())
-    seen = f"the float network has {right} of {n} images right ({100 * right / n:.1f} %)"
-    if np.ptp(labels) > 0 and np.ptp(predicted) == 0:
-        name = classes[int(predicted[0])]
-        return [f"{seen} and calls every image {name!r}: check the preprocessing and the weights"]
-    reordered, how = _reordered(predicted, labels, len(classes))
-    if reordered >= n / 2 and reordered - right >= n / 5:
-        return [f"{seen}, but {reordered} with {how}: are the classes in another order? Give it with --classes"]
-    chance = 1 / len(classes)
-    if binomtest(right, n, chance, alternative="greater").pvalue > _ALPHA:
-        return [
-            f"{seen}, not more than chance gives ({100 * chance:.3g} %): "
-            "check the order of the classes (--classes), the labels, the preprocessing and the weights"
-        ]
-    return []
-
-
 def spread(n: int) -> NDArray[np.intp]:
     """The indices of at most 512 of `n` images, evenly spread: a folder comes class by class."""
     return np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.intp)
@@ -139,24 +102,6 @@ def swapped(images: ImageSet, path: Path) -> ImageSet:
     with disk_errors(path, MAKE_ROOM):
         np.save(path, stored[chosen][:, ::-1] if images.table is None else stored[chosen][..., ::-1])
     return replace(images, path=path, labels=images.labels[chosen], names=tuple(images.names[k] for k in chosen))
-
-
-def swap_gains(right: NDArray[np.bool_], right_swapped: NDArray[np.bool_]) -> str | None:
-    """A line where exchanging red and blue gains 3 points or more, and by more than chance (exact McNemar test, 1 %).
-
-    Args:
-        right: [n], whether the float network has image k right.
-        right_swapped: [n], the same for `swapped` images.
-    """
-    lost, won = int((right & ~right_swapped).sum()), int((right_swapped & ~right).sum())
-    p = mcnemar_p(lost, won)
-    if 100 * (won - lost) < 3 * len(right) or p > _ALPHA:
-        return None
-    return (
-        f"with red and blue exchanged the float network has {100 * right_swapped.mean():.1f} % of {len(right)} images "
-        f"right instead of {100 * right.mean():.1f} % (McNemar p = {p:.1g}): set channels in the preprocessing to the "
-        "other of 'rgb' and 'bgr'"
-    )
 
 
 @dataclass(frozen=True)
@@ -349,18 +294,6 @@ def _overlap(hashes: list[str], calibration: Collection[str]) -> str | None:
         f"{shared} of the {len(hashes)} images are also among the {len(seen)} calibration images: int8 was fitted to "
         "them and looks better than it is; check on other images"
     )
-
-
-def _reordered(predicted: NDArray[np.integer], labels: NDArray[np.integer], classes: int) -> tuple[int, str]:
-    """How many images another order of the labels has right at most, and which order."""
-    best = max((int((predicted + shift == labels).sum()), f"labels shifted by {-shift:+d}") for shift in (-1, 1))
-    # Fewer images for each class, and some order fits by chance.
-    if len(labels) >= max(10 * classes, 100):
-        confusion = np.zeros((classes, classes), dtype=np.int64)
-        np.add.at(confusion, (labels, predicted), 1)
-        assigned = int(confusion[linear_sum_assignment(confusion, maximize=True)].sum())
-        best = max(best, (assigned, "the labels in another order"), key=lambda found: found[0])
-    return best
 
 
 def _row(figures: Sequence[float] | NDArray[np.float64]) -> str:

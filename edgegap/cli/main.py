@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 import click
 
 from edgegap import __version__
 from edgegap.cli.interrupt import Interrupt
-from edgegap.errors import EdgeGapError, exit_status
+from edgegap.errors import EXIT_STATUS, EdgeGapError, InternalError, exit_status
 
 _VERBS = {
     "check": "Compare a bundle's files with the float network on a data set.",
@@ -70,7 +71,7 @@ def dispatch(arguments: list[str] | None) -> int:
 
 
 def _status(error: BaseException) -> int:
-    """Print an error, and give its exit status; one that nobody foresaw is raised."""
+    """Print an error, and give its exit status; one that nobody foresaw is a bug, and is shown whole."""
     match error:
         case EdgeGapError():
             click.echo(f"edgegap: {error}", err=True)
@@ -81,4 +82,8 @@ def _status(error: BaseException) -> int:
         case BrokenPipeError():
             sys.stderr.close()  # the reader of our output is gone; there is nobody to tell
             return 0
+        case Exception():
+            traceback.print_exception(error)
+            click.echo("edgegap: this is a bug of EdgeGAP's; please report it with the lines above", err=True)
+            return EXIT_STATUS[InternalError]
     raise error

@@ -35,6 +35,8 @@ def build(spec: str, weights: Path | None) -> torch.nn.Module:
     except ImportError as error:
         hint = "pip install 'edgegap[torch]', or give a float .onnx file."
         raise ModelError("a torch network needs torch, which is not installed", where=spec, hint=hint) from error
+    # Single images are all that runs in torch here: more threads cost ten times what they gain.
+    torch.set_num_threads(1)
     factory = find_callable(spec, ModelError, FACTORY)
     try:
         network = factory()

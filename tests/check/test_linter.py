@@ -14,14 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edgegap.check.answer_linter import lint_results, swap_gains
 from edgegap.check.images import ImageSet, save_images
 from edgegap.check.linter import (
     few_calibration_images,
     image_hashes,
     lint_images,
-    lint_results,
     spread,
-    swap_gains,
     swapped,
 )
 from edgegap.data import PRESETS, Preprocessing, open_data, read_classes

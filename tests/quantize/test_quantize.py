@@ -13,7 +13,7 @@ from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.quantize import quantize
 from edgegap.quantize.verify import verify_normal_form
 
-from .nets import BIASED, canonical, images_of, quantized
+from .nets import BIASED, canonical, first, images_of, quantized
 
 
 def test_a_channel_without_weights_is_handled_with_a_notice() -> None:
@@ -125,8 +125,8 @@ def test_scales_that_allow_a_tie_are_stated_by_the_node() -> None:
     model = quantized(net, net.op("GlobalAveragePool", [x])).model
     table = Net(net.shape).pixel_table()
     assert inexact_ops(model, table) == []
-    for node in model.graph:
-        if node.op_type == "QuantizeLinear" and node.inputs[0].producer().op_type in ("Add", "GlobalAveragePool"):
-            scale = node.inputs[1].const_value.numpy()
-            node.inputs[1].const_value = ir.tensor(np.asarray(scale * np.float32(1.0123), np.float32))
+    for op, factor in (("Add", 1.0123), ("GlobalAveragePool", 1.0371)):
+        (quantizer,) = first(model, op).outputs[0].consumers()
+        scale = quantizer.inputs[1].const_value.numpy()
+        quantizer.inputs[1].const_value = ir.tensor(np.asarray(scale * factor, np.float32))
     assert [found.where.split()[0] for found in inexact_ops(model, table)] == ["Add", "GlobalAveragePool"]

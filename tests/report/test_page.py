@@ -21,8 +21,9 @@ def page(*bundles: Path) -> Page:
     return Page(report(bundles, "html"))
 
 
-@pytest.fixture(params=["one", "several", "unchecked"])
-def any_page(request: pytest.FixtureRequest, tmp_path: Path) -> Page:
+@pytest.fixture(params=["one", "several", "unchecked"], scope="module")
+def any_page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    tmp_path = tmp_path_factory.mktemp(request.param)
     if request.param == "unchecked":
         return page(make_bundle(tmp_path / "a"))
     first = full_bundle(tmp_path / "a")
