@@ -12,9 +12,11 @@ SIGNIFICANT = 0.05
 
 
 def shown_classes(check: Record) -> list[Record]:
-    """The classes that changed most, at most `MOST_ROWS`, from the largest loss to the largest gain."""
-    most = sorted(check["per_class"] or [], key=lambda row: (-abs(row["drop_pp"] or 0), row["p"] or 1))[:MOST_ROWS]
-    return sorted(most, key=lambda row: -(row["drop_pp"] or 0))
+    """The classes from the largest loss to the largest gain; of more than `MOST_ROWS` those that changed most."""
+    rows = check["per_class"] or []
+    if len(rows) > MOST_ROWS:
+        rows = sorted((row for row in rows if row["drop_pp"]), key=lambda row: (-abs(row["drop_pp"]), row["p"] or 1))
+    return sorted(rows[:MOST_ROWS], key=lambda row: -(row["drop_pp"] or 0))
 
 
 def changed_classes(check: Record) -> list[Record]:

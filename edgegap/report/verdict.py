@@ -74,7 +74,7 @@ def _accuracy(check: dict[str, Any], row: dict[str, Any]) -> Verdict:
         return Verdict("good", f"int8 is more accurate than float by {gain}", f"{figures} is more than chance")
     if ends[1] <= LITTLE:
         return Verdict("good", "int8 answers as float does", f"{figures} is not distinguishable from none")
-    room = f"{figures} is not distinguishable from none, but neither from {points(ends[1])}"
+    room = f"{figures} is distinguishable neither from none nor from {points(ends[1])}"
     return Verdict("warn", f"{images(check['n'])} are too few to rule a drop out", room)
 
 

@@ -87,7 +87,7 @@ def test_everything_that_a_record_holds_is_shown(tmp_path: Path) -> None:
         "every image of class 8 is darker than 0.1",
         "1 of 10 classes changed",
         "8 taken for 1: 5\u00a0images",
-        "Its weights reach 12 times their standard deviation. What helps: Equalize = true.",
+        "Its weights reach 12 times their standard deviation. What helps: equalize = true.",
         "Shifted by up to 1 pixel, 88.60\u00a0% of 500\u00a0images keep their answer in float and 88.40\u00a0% in int8",
         "0 of 5,000 output integers differ (0 allowed)",
         "edgegap check digits --data digits:test --max-drop 1",
