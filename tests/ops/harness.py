@@ -20,7 +20,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from tflite import nets
-from tflite.runtimes import nhwc, outside_xnnpack, run_onnx, run_tflite, signed
+from tflite.runtimes import outside_xnnpack, run_onnx, run_tflite, signed
 
 from edgegap.graph.canonical import CANONICAL_OPS, canonicalize
 from edgegap.quantize.bounds import inexact_ops
@@ -189,4 +189,4 @@ def _assert_close(ours: Array, reference: Array) -> None:
     np.testing.assert_allclose(ours, reference, rtol=0, atol=_FLOAT_NOISE * np.abs(reference).max())
 
 
-__all__ = ["RECIPE", "Array", "Checked", "Net", "check", "float_arithmetic", "nhwc"]
+__all__ = ["LSB", "RECIPE", "Array", "Checked", "Net", "check", "float_arithmetic"]
