@@ -26,12 +26,15 @@ setup: .venv/installed  ## make .venv with everything that developing needs
 	@$(PY) -c 'import torch; torch.version.cuda and print("torch", torch.__version__, "is the CUDA build, several GB larger than the CPU build, which is enough. To get that one: rm -r .venv; make setup TORCH_INDEX=<the index address that https://pytorch.org/get-started/locally shows for CPU>")'
 	@touch $@
 
-demo: setup  ## train a small network on digits, export it to int8, check both files
+demo: setup  ## train a small network on digits, export it to int8, check it, and draw a report
 	$(PY) examples/digits/train.py $(DEMO)/digits.pt
 	$(EDGEGAP) export examples/digits/network.py:tiny_nin --weights $(DEMO)/digits.pt --int8 \
 		--calib digits:train --preprocess unit --force -o $(DEMO)/digits
-	$(EDGEGAP) check $(DEMO)/digits --data digits:test
-	@echo "Both int8 files, both float files and the record of their quantization are in $(DEMO)/digits; start with its README.md."
+	$(EDGEGAP) check $(DEMO)/digits --data digits:test --max-drop 1
+	$(EDGEGAP) explain $(DEMO)/digits --data digits:test
+	$(EDGEGAP) report $(DEMO)/digits -o $(DEMO)/report.html
+	@echo "Both int8 files and both float files are in $(DEMO)/digits: start with its README.md."
+	@echo "What int8 cost, on one page: $(DEMO)/report.html"
 
 lint: setup  ## ruff and mypy
 	$(PY) -m ruff check .

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegap.errors import UnsupportedOpError
 
 from .harness import Net, check
+from .seeded import few
 
 ends = st.sampled_from(
     [(0, 6), (-1, 1), (0, 0.5), (0, None), (None, 0.5), (-0.25, None), (None, 0), (-3, 0.1), (-0.3, 2), (0, 0.1)]
@@ -24,7 +24,7 @@ def clip(net: Net, x: str, lo: float | None, hi: float | None) -> str:
 
 
 @pytest.mark.parametrize("op", ["Conv", "Add", "Mul", "GlobalAveragePool"])
-@given(limits=ends, opset=st.integers(17, 20))
+@few(limits=ends, opset=st.integers(17, 20))
 def test_clip_behind_arithmetic_is_exact(op: str, limits, opset: int) -> None:
     net = Net()
     a = x = net.signed_map(8)
@@ -33,7 +33,7 @@ def test_clip_behind_arithmetic_is_exact(op: str, limits, opset: int) -> None:
     check(net, clip(net, x, *limits), of=[a, x], opset=opset, least_values=2)
 
 
-@given(ends)
+@few(ends)
 def test_clip_behind_moved_values_is_exact(limits) -> None:
     net = Net()
     x = net.op("Concat", [net.signed_map(4), net.signed_map(3)], axis=1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from tflite.runtimes import operators
 
 from edgegap.errors import UnsupportedOpError
 
 from .harness import LSB, Net, check
+from .seeded import few
 
 
 def branch(net: Net, channels: int, activation: str, by: float = 1.0) -> str:
@@ -23,7 +23,7 @@ def branch(net: Net, channels: int, activation: str, by: float = 1.0) -> str:
     return y
 
 
-@given(
+@few(
     st.lists(
         st.tuples(st.sampled_from(["", "Relu", "Clip"]), st.sampled_from([0.05, 1.0, 8.0])), min_size=2, max_size=4
     ),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from tflite.runtimes import operators
 
 from .harness import Net, check
+from .seeded import few
 
 
-@given(
+@few(
     st.integers(2, 5),
     st.integers(1, 2),
     st.tuples(st.integers(1, 5), st.integers(1, 3)),

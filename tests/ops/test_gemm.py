@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import onnx_ir as ir
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegap.errors import UnsupportedOpError
 from edgegap.graph.canonical import canonicalize
 
 from .harness import Net, check
+from .seeded import few
 
 
 def features(net: Net) -> tuple[str, int]:
@@ -18,7 +18,7 @@ def features(net: Net) -> tuple[str, int]:
     return net.op("Flatten", [net.x]), int(net.shape[1] * net.shape[2] * net.shape[3])
 
 
-@given(
+@few(
     st.booleans(),
     st.sampled_from([1.0, 0.5, -2.0]),
     st.sampled_from([1.0, 3.0, 0.0]),

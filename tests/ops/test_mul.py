@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from .harness import Net, check
+from .seeded import few
 
 
-@given(st.booleans(), st.booleans(), st.integers(1, 4), st.integers(0, 99))
+@few(st.booleans(), st.booleans(), st.integers(1, 4), st.integers(0, 99))
 def test_mul_of_two_maps_is_exact(left_relu: bool, out_relu: bool, kernel: int, seed: int) -> None:
     net = Net(seed=seed)
     a, b = net.conv(net.x, (5, 3, kernel, kernel)), net.conv(net.x, (5, 3, kernel, kernel))
@@ -20,7 +20,7 @@ def test_mul_of_two_maps_is_exact(left_relu: bool, out_relu: bool, kernel: int, 
 
 
 @pytest.mark.parametrize("gate_first", [False, True])
-@given(channels=st.integers(2, 7))
+@few(channels=st.integers(2, 7))
 def test_a_gate_per_channel_is_exact(gate_first: bool, channels: int) -> None:
     """Squeeze-and-excitation: [N, C, H, W] times [N, C, 1, 1]."""
     net = Net()

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from edgegap.errors import UnsupportedOpError
 
 from .harness import Net, check
+from .seeded import few
 
 
-@given(
+@few(
     st.permutations([1, 2, 3]),
     st.integers(1, 3),
     st.tuples(st.integers(-8, 5), st.integers(-8, 5), st.integers(-8, 5)),

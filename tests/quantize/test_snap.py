@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
 from hypothesis import strategies as st
+from ops.seeded import many
 
 from edgegap.quantize.snap import LOSS_CAP, AddGroup, add_is_tie_free, ratio_is_tie_free, snap_ratio
 
@@ -23,7 +23,7 @@ def in_float32(scales: dict[str, float]) -> dict[str, float]:
     return {name: float(np.float32(scale)) for name, scale in scales.items()}
 
 
-@given(near, st.integers(1, 3), st.integers(0, 2))
+@many(near, st.integers(1, 3), st.integers(0, 2))
 def test_every_add_of_a_group_is_tie_free(exponents, outputs: int, capped: int) -> None:
     group = group_of(exponents, outputs, capped)
     scales = in_float32(group.snapped())
@@ -33,14 +33,14 @@ def test_every_add_of_a_group_is_tie_free(exponents, outputs: int, capped: int) 
                 assert add_is_tie_free(scales[a], scales[b], scales[y])
 
 
-@given(near)
+@many(near)
 def test_scales_within_a_factor_of_seven_lose_less_than_the_cap(exponents) -> None:
     group = group_of(exponents, len(exponents))
     scales = group.snapped()
     assert max(group.losses(scales).values()) <= LOSS_CAP
 
 
-@given(near)
+@many(near)
 def test_a_scale_is_never_smaller_than_wanted_but_where_a_clip_caps_it(exponents) -> None:
     group = group_of(exponents, outputs=2, capped=1)
     scales = group.snapped()
@@ -59,7 +59,7 @@ def distance_to_tie(a: float, b: float, y: float) -> float:
     return float(np.abs(sums - np.floor(sums) - 0.5)[within].min())
 
 
-@given(near, st.floats(-1e-5, 1e-5), st.integers(0, 2))
+@many(near, st.floats(-1e-5, 1e-5), st.integers(0, 2))
 def test_no_sum_comes_near_a_tie_at_scales_that_are_accepted(exponents, by: float, which: int) -> None:
     """Those of a group are, and those of a perturbed group are only where another group has them."""
     y, *operands = in_float32(group_of(exponents).snapped()).values()
@@ -69,7 +69,7 @@ def test_no_sum_comes_near_a_tie_at_scales_that_are_accepted(exponents, by: floa
     assert distance_to_tie(*scales) >= 4e-4 or not add_is_tie_free(*scales)
 
 
-@given(st.integers(0, 2), st.floats(1e-6, 1e-4))
+@many(st.integers(0, 2), st.floats(1e-6, 1e-4))
 def test_a_perturbed_group_is_rejected(which: int, by: float) -> None:
     scales = [1001 * 2.0**-14, 517 * 2.0**-14, 997 * 2.0**-14]
     assert add_is_tie_free(*scales)
@@ -89,7 +89,7 @@ def test_an_output_finer_than_xnnpack_takes_is_rejected() -> None:
     assert not add_is_tie_free(257.0, 1.0, 1.0)
 
 
-@given(st.floats(-12, 0), st.floats(-5, 8))
+@many(st.floats(-12, 0), st.floats(-5, 8))
 def test_a_snapped_ratio_is_tie_free_and_costs_a_thousandth(step: float, ratio: float) -> None:
     exact = float(np.float32(np.exp(step)))
     scale = snap_ratio(exact, exact * np.exp(ratio))
@@ -97,7 +97,7 @@ def test_a_snapped_ratio_is_tie_free_and_costs_a_thousandth(step: float, ratio: 
     assert 1 - 1e-6 <= scale / (exact * np.exp(ratio)) <= 1.0021
 
 
-@given(st.integers(1, 1000), st.integers(1, 1000))
+@many(st.integers(1, 1000), st.integers(1, 1000))
 def test_a_ratio_with_an_even_denominator_is_rejected(m: int, half: int) -> None:
     n = 2 * half
     if (m // np.gcd(m, n), n // np.gcd(m, n))[1] % 2 == 0:

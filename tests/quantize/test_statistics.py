@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from ops.seeded import many
 
 from edgegap.quantize.statistics import Histogram, Statistics
 
@@ -27,7 +27,7 @@ def histogram_of(*batches: np.ndarray) -> Histogram:
     return histogram
 
 
-@given(portions)
+@many(portions)
 def test_the_counts_are_numpys_over_the_final_range(batches) -> None:
     histogram, values = histogram_of(*batches), np.concatenate(batches).astype(np.float64)
     bins, end = len(histogram.counts), 2.0**histogram.exponent
@@ -37,7 +37,7 @@ def test_the_counts_are_numpys_over_the_final_range(batches) -> None:
     np.testing.assert_array_equal(histogram.counts, expected)
 
 
-@given(portions)
+@many(portions)
 def test_every_value_lies_within_half_a_bin_of_a_counted_centre(batches) -> None:
     histogram, values = histogram_of(*batches), np.concatenate(batches)
     width = 2.0 ** (histogram.exponent + 1) / len(histogram.counts)
@@ -45,7 +45,7 @@ def test_every_value_lies_within_half_a_bin_of_a_counted_centre(batches) -> None
     assert (np.abs(values[:, None] - counted).min(axis=1) <= width / 2 * (1 + 1e-6)).all()
 
 
-@given(portions, portions)
+@many(portions, portions)
 def test_a_merge_is_the_histogram_of_both(left, right) -> None:
     merged = histogram_of(*left)
     merged.merge(histogram_of(*right))
@@ -54,7 +54,7 @@ def test_a_merge_is_the_histogram_of_both(left, right) -> None:
     np.testing.assert_array_equal(merged.counts, together.counts)
 
 
-@given(portions)
+@many(portions)
 def test_a_merge_leaves_the_other_as_it_was(batches) -> None:
     other = histogram_of(*batches)
     exponent, counts = other.exponent, other.counts.copy()
@@ -74,7 +74,7 @@ def test_an_empty_histogram_adds_nothing() -> None:
     np.testing.assert_array_equal(empty.counts, histogram.counts)
 
 
-@given(arrays(np.float32, (6, 3, 4, 5), elements=st.floats(-100, 100, width=32)), st.integers(1, 5))
+@many(arrays(np.float32, (6, 3, 4, 5), elements=st.floats(-100, 100, width=32)), st.integers(1, 5))
 def test_batches_of_any_size_give_the_same_statistics(images, first: int) -> None:
     parts, whole = Statistics(), Statistics()
     for batch in (images[:first], images[first:]):
@@ -85,7 +85,7 @@ def test_batches_of_any_size_give_the_same_statistics(images, first: int) -> Non
     np.testing.assert_allclose(whole.mean, images.mean(axis=(0, 2, 3)), rtol=1e-4, atol=1e-4)
 
 
-@given(arrays(np.float32, (2, 3, 4), elements=st.floats(-10, 10, width=32)), st.floats(-20, 20, width=32))
+@many(arrays(np.float32, (2, 3, 4), elements=st.floats(-10, 10, width=32)), st.floats(-20, 20, width=32))
 def test_merged_statistics_span_both(values, other: float) -> None:
     left, right = Statistics(), Statistics()
     left.update(values, detailed=True)

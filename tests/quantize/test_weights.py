@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
+from ops.seeded import many
 
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.weights import LinearParameters, quantize_linear
@@ -28,7 +28,7 @@ def real_bias(parameters: LinearParameters) -> np.ndarray:
     return parameters.bias * parameters.bias_scale.astype(np.float64)
 
 
-@given(st.integers(0, 999), st.floats(0, 4))
+@many(st.integers(0, 999), st.floats(0, 4))
 def test_weights_are_the_nearest_integers_of_their_channel(seed: int, spread: float) -> None:
     weight, bias = layer(seed, spread=spread)
     found = quantize_linear(weight, bias, GRID, input_mean=None)
@@ -40,7 +40,7 @@ def test_weights_are_the_nearest_integers_of_their_channel(seed: int, spread: fl
     assert (np.abs(real_weight(found) - weight) <= step * 0.5001).all()
 
 
-@given(st.integers(0, 999))
+@many(st.integers(0, 999))
 def test_a_bias_lies_on_the_accumulators_scale(seed: int) -> None:
     weight, bias = layer(seed)
     found = quantize_linear(weight, bias, GRID, input_mean=None)
@@ -48,7 +48,7 @@ def test_a_bias_lies_on_the_accumulators_scale(seed: int) -> None:
     assert (np.abs(real_bias(found) - bias) <= found.bias_scale * 0.5001).all()
 
 
-@given(st.floats(1e-30, 1e30), st.floats(1e-9, 1e9), st.floats(1e-6, 1e3))
+@many(st.floats(1e-30, 1e30), st.floats(1e-9, 1e9), st.floats(1e-6, 1e3))
 def test_any_bias_fits_int32(bias: float, weight: float, scale: float) -> None:
     grid = Grid(float(np.float32(scale)), 0)
     weights = np.full((2, 1, 1, 1), weight, np.float32)
@@ -79,7 +79,7 @@ def test_a_channel_a_million_times_smaller_keeps_a_scale_that_runtimes_take() ->
     assert found.weight_scale.min() >= found.weight_scale.max() * 2.0**-20 * 0.999
 
 
-@given(st.integers(0, 999), st.integers(1, 3))
+@many(st.integers(0, 999), st.integers(1, 3))
 def test_the_corrected_bias_makes_the_mean_output_that_of_the_float_weights(seed: int, groups: int) -> None:
     """By brute force: a map that is its channels' means, convolved with either weights."""
     weight, bias = layer(seed, groups)
