@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-HEAVY = {"torch", "onnx", "onnx_ir", "onnxruntime", "ai_edge_litert", "scipy", "sklearn", "jinja2", "matplotlib", "jsonschema"}
+HEAVY = {"torch", "onnx", "onnx_ir", "onnxruntime", "ai_edge_litert"}
+HEAVY |= {"scipy", "sklearn", "jinja2", "matplotlib", "jsonschema"}
 # A module may import its own package and those of the layers below.
 LAYERS = [
     {"errors", "progress", "ort"},

@@ -62,5 +62,5 @@ def emit(
         return
     if json_path is not None:
         write_json(Path(json_path), record)
-    console = Console()
+    console = Console(soft_wrap=True)
     show(record, console)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -33,17 +34,15 @@ def show_check(record: dict[str, Any], console: Console) -> None:
     """Print an 'edgegap.check/1' record."""
     reference = record["reference"]
     title = f"{escape(record['data'])}, n = {record['n']:,} images, reference {reference['artifact']}"
-    table = Table(title=title, title_justify="left")
-    for column in ("artifact", "runtime"):
-        table.add_column(column)
-    for column in ("top-1 %", "drop pp", "95 % interval", "p", "agreement %", "lost", "won"):
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table.add_column("file")
+    for column in ("top-1 %", "drop pp", "95 % interval", "p", "agree %", "lost", "won"):
         table.add_column(column, justify="right")
-    table.add_row(reference["artifact"], reference["runtime"], _number(reference["top1_pct"]))
+    table.add_row(reference["artifact"], _number(reference["top1_pct"]))
     for row in record["results"]:
         interval = row["drop_ci95_pp"]
         table.add_row(
             row["artifact"],
-            row["runtime"],
             _number(row["top1_pct"]),
             _number(row["drop_pp"], sign=True),
             "" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}",
