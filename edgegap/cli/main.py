@@ -79,6 +79,8 @@ def _status(error: BaseException) -> int:
         case click.ClickException():
             error.show()
             return error.exit_code
+        case click.Abort():  # what click makes of a KeyboardInterrupt
+            raise KeyboardInterrupt from error
         case BrokenPipeError():
             sys.stderr.close()  # the reader of our output is gone; there is nobody to tell
             return 0
