@@ -15,11 +15,8 @@ from edgegap.check.predict import predict
 from edgegap.check.taps import integer_nodes, save_tapped
 from edgegap.graph.nodes import describe, operand
 from edgegap.progress import Progress
-from edgegap.quantize.parameters import Grid
+from edgegap.quantize.parameters import SIGNED, Grid
 from edgegap.tflite import tensor_names
-
-_ZERO = 128
-"""uint8 and int8 are the same grid, this far apart."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def first_difference(
     a = predict(tapped, images, progress, input_grid=input_grid, tensors=tuple(taps))
     b = predict(tflite, images, progress, input_grid=input_grid, tensors=tuple(taps))
     for name, node in taps.items():
-        left = a.tensors[name].astype(np.int16) - _ZERO
+        left = a.tensors[name].astype(np.int16) - SIGNED
         right = b.tensors[name].astype(np.int16)
         if right.ndim == 4:
             right = right.transpose(0, 3, 1, 2)

@@ -9,7 +9,7 @@ from edgegap.check.images import ImageSet, save_images
 from edgegap.data import DataSource, Preprocessing, open_data
 from edgegap.errors import BundleError, DataError
 from edgegap.progress import Progress
-from edgegap.quantize.parameters import Grid
+from edgegap.quantize.parameters import SIGNED, Grid
 
 
 def open_for(bundle: Bundle, data: str, classes: Path | None, folder: Path, *, strict: bool = False) -> DataSource:
@@ -61,4 +61,4 @@ def input_grid(manifest: Manifest, entry: FileEntry) -> Grid | None:
         return None
     if manifest.input_scale is None or manifest.input_zero_point is None:
         raise BundleError("does not say what integers its int8 files take", hint="Export the bundle again.")
-    return Grid(manifest.input_scale, manifest.input_zero_point + 128)
+    return Grid(manifest.input_scale, manifest.input_zero_point + SIGNED)

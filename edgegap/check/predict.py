@@ -13,7 +13,7 @@ from edgegap.check.feed import feed
 from edgegap.check.images import ImageSet
 from edgegap.errors import InputError
 from edgegap.progress import Progress
-from edgegap.quantize.parameters import Grid
+from edgegap.quantize.parameters import SIGNED, Grid
 from edgegap.run import Job, Result, run_local
 
 RUNTIMES: dict[str, Literal["onnxruntime", "ai-edge-litert"]] = {".onnx": "onnxruntime", ".tflite": "ai-edge-litert"}
@@ -38,7 +38,7 @@ class OutputGrid:
         A float32 output is (q - zero_point) * scale rounded once, so that dividing gives q back exactly.
         """
         if outputs.dtype == np.uint8:
-            return outputs.astype(np.int16) - np.int16(128)
+            return outputs.astype(np.int16) - np.int16(SIGNED)
         if outputs.dtype == np.int8:
             return outputs.astype(np.int16)
         steps = np.rint(outputs.astype(np.float64) / self.scale)

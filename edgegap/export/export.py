@@ -34,6 +34,7 @@ from edgegap.progress import Progress
 from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.observer import BATCH
+from edgegap.quantize.parameters import SIGNED
 from edgegap.quantize.quantize import Quantized, quantize
 from edgegap.quantize.recipe import load_recipe
 from edgegap.quantize.verify import grid_of
@@ -47,8 +48,6 @@ FLOAT_IMAGES = 4
 """Images that float evaluations are compared on: a wrong layer shows on any of them."""
 
 _TOOLS = ("onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "numpy", "torch")
-_SIGNED = 128
-"""uint8 and int8 are the same grid, this far apart."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def output_grid(model: ir.Model) -> OutputGrid:
     grid = grid_of(model.graph.outputs[0])
     if grid is None:
         raise InternalError("the output has no grid")
-    return OutputGrid(grid.scale, grid.zero_point - _SIGNED)
+    return OutputGrid(grid.scale, grid.zero_point - SIGNED)
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ class _Export:
             outputs=self._outputs(),
             io=settings.io if quantized else None,
             input_scale=quantized.input_grid.scale if quantized else None,
-            input_zero_point=quantized.input_grid.zero_point - _SIGNED if quantized else None,
+            input_zero_point=quantized.input_grid.zero_point - SIGNED if quantized else None,
             output_scale=grid.scale if grid else None,
             output_zero_point=grid.zero_point if grid else None,
             recipe=settings.recipe if quantized else None,

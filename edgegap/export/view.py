@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from edgegap.graph.nodes import constant, module_path, operand, sole_consumer
 from edgegap.quantize.input_grid import pixel_integers
 from edgegap.quantize.lower import ARITHMETIC
-from edgegap.quantize.parameters import Grid
+from edgegap.quantize.parameters import SIGNED, Grid
 from edgegap.quantize.verify import grid_of
-
-_SIGNED = 128
 
 
 def quantization_view(model: ir.Model, input_grid: Grid, table: NDArray[np.float32] | None) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def quantization_view(model: ir.Model, input_grid: Grid, table: NDArray[np.float
     """
     view: dict[str, Any] = {"schema": "edgegap.quantization/1", "input": _grid(input_grid)}
     if table is not None:
-        integers = pixel_integers(table, input_grid).astype(int) - _SIGNED
+        integers = pixel_integers(table, input_grid).astype(int) - SIGNED
         view["input"]["pixel_integers"] = integers.tolist()
     view["layers"] = [_layer(node) for node in model.graph if node.op_type in ARITHMETIC]
     return view
@@ -55,4 +53,4 @@ def _layer(node: ir.Node) -> dict[str, Any]:
 
 
 def _grid(grid: Grid) -> dict[str, Any]:
-    return {"scale": grid.scale, "zero_point": grid.zero_point - _SIGNED, "lo": grid.lo, "hi": grid.hi}
+    return {"scale": grid.scale, "zero_point": grid.zero_point - SIGNED, "lo": grid.lo, "hi": grid.hi}

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 QMAX = 255
 WMAX = 127
+SIGNED = 128
+"""How far the uint8 grid lies above the int8 grid, which is the same otherwise."""
+
 _SMALLEST_RANGE = 1e-6
 
 
