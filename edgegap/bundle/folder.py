@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgegap.bundle.manifest import MANIFEST, Manifest, sha256
-from edgegap.disk import disk_errors
+from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import BundleError
 from edgegap.schema import read_record
 
@@ -59,22 +57,19 @@ def new_bundle(path: Path, *, force: bool) -> Iterator[Path]:
     refuse_existing(path, force=force)
     with disk_errors(path, MAKE_ROOM):
         path.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-        try:
-            staging.chmod(0o755)
+        with passing_folder(beside=path) as staging:
             content = staging / "new"
             content.mkdir()
             yield content
             refuse_existing(path, force=force)  # once more: the block may have taken minutes
-            if os.path.lexists(path):
-                path.rename(staging / "old")
-            content.rename(path)
-        except BaseException:
-            if not os.path.lexists(path) and (staging / "old").exists():
-                (staging / "old").rename(path)
-            raise
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            try:
+                if os.path.lexists(path):
+                    path.rename(staging / "old")
+                content.rename(path)
+            except BaseException:
+                if not os.path.lexists(path) and (staging / "old").exists():
+                    (staging / "old").rename(path)
+                raise
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from edgegap.check.images import MAKE_ROOM
 from edgegap.check.loading import input_grid, load_images, open_for
 from edgegap.check.per_class import confusions, per_class
 from edgegap.check.predict import OutputGrid, predict
-from edgegap.disk import disk_errors
+from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import DataError, InputError
 from edgegap.progress import Progress
 
@@ -88,8 +88,7 @@ def check(bundle: Bundle, settings: CheckSettings, progress: Progress) -> Checke
     if REFERENCE not in entries:
         hint = "Export it with both formats: leave out --format."
         raise InputError(f"has no {REFERENCE} to compare with", where=str(bundle.path), hint=hint)
-    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as name:
-        folder = Path(name)
+    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
         source = open_for(bundle, settings.data, settings.classes, folder, strict=settings.strict)
         source = source.take(settings.samples)
         images = load_images(bundle, source, folder / "images.npy", progress)

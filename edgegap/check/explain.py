@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from edgegap.check.overlay import Caption, Pixels, draw
 from edgegap.check.predict import OutputGrid
 from edgegap.check.taps import subset
 from edgegap.data.folder import FolderSource
-from edgegap.disk import disk_errors
+from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import BundleError, DataError, InputError
 from edgegap.progress import Progress
 
@@ -98,10 +97,9 @@ def explain(
     summary: MapSimilarity | None = None
     with (
         disk_errors(tempfile.gettempdir(), MAKE_ROOM),
-        tempfile.TemporaryDirectory(prefix="edgegap-") as name,
+        passing_folder() as folder,
         _staged(output) as staging,
     ):
-        folder = Path(name)
         if image is not None:
             one = _load_one(bundle, image, folder / "image.npy", progress)
             entries += work.draw(one, work.maps(one), [_Drawing(0, "asked")], staging, len(entries))
@@ -269,13 +267,9 @@ def _staged(output: Path) -> Iterator[Path]:
     """A folder beside `output`, which takes its place when the block ends well and vanishes when it does not."""
     with disk_errors(output, "Make room there, or choose another folder with -o."):
         output.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
-        try:
-            staging.chmod(0o755)
+        with passing_folder(beside=output) as staging:
             (staging / "new").mkdir()
             yield staging / "new"
             if output.exists():
                 output.rename(staging / "old")
             (staging / "new").rename(output)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edgegap.check.images import MAKE_ROOM, ImageSet
 from edgegap.check.predict import predict
-from edgegap.disk import disk_errors
+from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import DataError, InternalError
 from edgegap.graph.nodes import shape_of
 from edgegap.ort import session
@@ -120,8 +120,8 @@ def stream(
     run = _float_session(network, floats)
     many = _affordable(_elements(values))
     few = _affordable(4 * _elements(_find(network, floats)))
-    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as name:
-        tapped, part = Path(name) / "tapped.onnx", Path(name) / "part.npy"
+    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
+        tapped, part = folder / "tapped.onnx", folder / "part.npy"
         save_tapped(int8, [value for value in values if not value.is_graph_output()], tapped)
         for begin in range(0, total, many):
             progress(stage, begin, total)

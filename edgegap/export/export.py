@@ -20,7 +20,7 @@ from edgegap.check.images import MAKE_ROOM, ImageSet, save_images
 from edgegap.check.linter import few_calibration_images, image_hashes, lint_images, spread
 from edgegap.check.predict import OutputGrid
 from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes
-from edgegap.disk import disk_errors
+from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import InternalError
 from edgegap.export.model import FloatModel, load_model
 from edgegap.export.prove import Proof, prove_float, prove_int8
@@ -77,8 +77,7 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
     load_recipe(settings.recipe)  # a mistake in it is told before any work
     preprocessing = None if settings.preprocess is None else load_preprocessing(settings.preprocess)
     source = _calibration(settings)
-    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), tempfile.TemporaryDirectory(prefix="edgegap-") as name:
-        folder = Path(name)
+    with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
         images = None if source is None else save_images(source, preprocessing, folder / "calibration.npy", progress)
         progress("reading the network", 0, None)
         seen = None if images is None else images.shape

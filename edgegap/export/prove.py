@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from edgegap.check.float_ops import SlowOp, litert_undelegated_ops, onnxruntime_
 from edgegap.check.identity import Identity, compare, first_difference
 from edgegap.check.images import ImageSet
 from edgegap.check.predict import OutputGrid, predict
+from edgegap.disk import passing_folder
 from edgegap.errors import IdentityError, InternalError
 from edgegap.export.model import NOISE
 from edgegap.progress import Progress
@@ -54,8 +54,8 @@ def prove_int8(
     names = (onnx.name, tflite.name)
     identity = compare(names, (a.runtime, b.runtime), integers, target=target, bound_lsb=bound_lsb)
     if not identity.holds:
-        with tempfile.TemporaryDirectory(prefix="edgegap-") as folder:
-            layer = first_difference(onnx, tflite, images, input_grid, Path(folder), progress)
+        with passing_folder() as folder:
+            layer = first_difference(onnx, tflite, images, input_grid, folder, progress)
         raise IdentityError(
             f"{identity.different} of {identity.compared} output integers differ between {names[0]} and {names[1]}, "
             f"by at most {identity.max_lsb}; {bound_lsb} is allowed",

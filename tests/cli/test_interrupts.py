@@ -155,3 +155,24 @@ except KeyboardInterrupt:
     print("cleaned up")
 """
     assert python(code).strip() == "cleaned up"
+
+
+@pytest.mark.parametrize("call", ["mkdir", "rmdir"])
+def test_a_signal_while_a_folder_is_made_or_removed_leaves_none(call: str, tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from edgegap.disk import passing_folder
+whole = os.{call}
+def {call}(*arguments, **options):  # the signal comes while the system call runs
+    whole(*arguments, **options)
+    signal.raise_signal(signal.SIGINT)
+os.{call} = {call}
+beside = Path({str(tmp_path / "bundle")!r})
+try:
+    with passing_folder(beside=beside) as folder:
+        print(folder.parent == beside.parent)
+except KeyboardInterrupt:
+    print(len(list(beside.parent.iterdir())))
+"""
+    assert python(code).split() == {"mkdir": ["0"], "rmdir": ["True", "0"]}[call]
