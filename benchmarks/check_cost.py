@@ -21,7 +21,7 @@ from edgegap.bundle import open_bundle
 from edgegap.check.check import CheckSettings, check
 from edgegap.check.layers import SUBSET, compare_layers
 from edgegap.check.loading import load_images, open_for
-from edgegap.check.predict import predict
+from edgegap.check.predict import Prediction, predict
 from edgegap.check.taps import subset
 from edgegap.progress import silent
 
@@ -49,7 +49,7 @@ def main() -> int:
         subprocess.run(case.export(folder / "bundle", "default", folder / "export.json"), check=True)
         bundle = open_bundle(folder / "bundle")
         images = load_images(bundle, open_for(bundle, data, None, folder), folder / "images.npy", silent)
-        bare = seconds(lambda: [predict(bundle.file(artifact), images, silent) for artifact in _BARE])
+        bare = seconds(lambda: [predict([Prediction(bundle.file(artifact), images)], silent) for artifact in _BARE])
         some = subset(images, SUBSET, folder / "some.npy")
         layers = seconds(lambda: compare_layers(bundle.file(_BARE[0]), bundle.file(_BARE[1]), some, None, silent))
         whole = seconds(lambda: check(bundle, CheckSettings(data), silent))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgegap.check.answers import Answers
 from edgegap.check.confidence import confidence, ties, top_k_pct
 from edgegap.check.statistics import mcnemar_p, non_inferiority, paired_drop_interval
+from edgegap.run import Result
 
 _TOP5_FROM = 11
 """Top-5 accuracy is shown from this many classes on."""
@@ -22,13 +22,13 @@ class Row:
 
     Args:
         artifact: the file.
-        answers: as the runtime gave them.
+        result: as the runtime gave it.
         logits: [n, classes], float32, or the signed integers of an int8 artifact.
         scale: of one integer step; None for a float artifact.
     """
 
     artifact: str
-    answers: Answers
+    result: Result
     logits: NDArray[Any]
     scale: float | None
 
@@ -41,7 +41,7 @@ class Row:
 
 def reference_of(row: Row, labels: NDArray[np.int64] | None) -> dict[str, Any]:
     """The `reference` of a record: the float network's own accuracy and confidence."""
-    return {"artifact": row.artifact, "runtime": row.answers.runtime, **_alone(row, labels)}
+    return {"artifact": row.artifact, "runtime": row.result.runtime, **_alone(row, labels)}
 
 
 def result_of(row: Row, reference: Row, labels: NDArray[np.int64] | None, target: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def result_of(row: Row, reference: Row, labels: NDArray[np.int64] | None, target
     mine, theirs = row.predictions, reference.predictions
     result: dict[str, Any] = {
         "artifact": row.artifact,
-        "runtime": row.answers.runtime,
+        "runtime": row.result.runtime,
         "target": target,
         **_alone(row, labels),
         "agreement_pct": 100 * float((mine == theirs).mean()),

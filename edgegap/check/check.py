@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 
 from edgegap.bundle import Bundle, FileEntry, Manifest
 from edgegap.check.accuracy import Row, gate_of, reference_of, result_of
-from edgegap.check.answers import Answers, Unfinished
 from edgegap.check.environment import environment
 from edgegap.check.findings import Findings, lint
 from edgegap.check.identity import Identity, compare
 from edgegap.check.images import MAKE_ROOM
 from edgegap.check.loading import input_grid, load_images, open_for
 from edgegap.check.per_class import confusions, per_class
-from edgegap.check.predict import OutputGrid, predict
+from edgegap.check.predict import OutputGrid, Prediction, predict
+from edgegap.check.unfinished import unfinished
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import DataError, InputError
 from edgegap.progress import Progress
+from edgegap.run import Result
 
 REFERENCE = "float.onnx"
 INT8 = "int8.onnx"
@@ -94,23 +95,21 @@ def check(bundle: Bundle, settings: CheckSettings, progress: Progress) -> Checke
         images = load_images(bundle, source, folder / "images.npy", progress)
         labels = images.labels if (images.labels >= 0).all() else None
         _refuse_gate(settings, labels, entries)
-        unfinished = Unfinished(bundle.path / "checks", manifest, images, resume=settings.resume)
-        rows = {}
-        for entry in entries.values():
-            answers = unfinished.get(entry.name)
-            if answers is None:
-                grid = input_grid(manifest, entry)
-                result = predict(bundle.file(entry.name), images, progress, input_grid=grid, threads=settings.threads)
-                answers = Answers.of(result)
-                unfinished.put(entry.name, answers)
-            rows[entry.name] = _row(manifest, entry, answers)
+        predictions = [
+            Prediction(bundle.file(entry.name), images, input_grid(manifest, entry), settings.threads)
+            for entry in manifest.files
+        ]
+        with unfinished(bundle.path, resume=settings.resume) as kept:
+            results = predict(predictions, progress, folder=kept)
+        rows = {
+            entry.name: _row(manifest, entry, result) for entry, result in zip(manifest.files, results, strict=True)
+        }
         identities = _identities(manifest, entries, rows)
         record = _record(bundle, settings, rows, labels, identities)
         if INT8 in rows:
             findings = Findings(bundle, images, rows[REFERENCE], rows[INT8], folder, progress)
             record |= {"layers": findings.layers(), "maps": findings.maps(), "shift": findings.shift()}
         record["lint"] = lint(bundle, images, rows[REFERENCE], labels, folder, progress)
-    unfinished.finish()
     notices = [f"skipped an image: {why}" for why in source.skipped]
     if labels is None:
         notices.append("not every image has a label: agreement is reported, accuracy and drop are not")
@@ -164,8 +163,8 @@ def _record(
         "shift": None,
         "environment": {
             **asdict(environment()),
-            "runtimes": {row.answers.runtime: row.answers.version for row in rows.values()},
-            "session": [option for row in rows.values() for option in row.answers.session],
+            "runtimes": {row.result.runtime: row.result.version for row in rows.values()},
+            "session": [option for row in rows.values() for option in row.result.session],
         },
         "files": [asdict(entry) for entry in manifest.files],
         "commands": [_command(bundle, settings)],
@@ -180,13 +179,14 @@ def _command(bundle: Bundle, settings: CheckSettings) -> str:
     return shlex.join(words)
 
 
-def _row(manifest: Manifest, entry: FileEntry, answers: Answers) -> Row:
+def _row(manifest: Manifest, entry: FileEntry, result: Result) -> Row:
+    outputs = result.outputs.reshape(len(result.outputs), -1)
     if entry.precision == "float" or manifest.output_scale is None or manifest.output_zero_point is None:
-        if not np.isfinite(answers.outputs).all():
+        if not np.isfinite(outputs).all():
             raise DataError("the float network gives NaN or infinity", where=entry.name, hint="Check the data.")
-        return Row(entry.name, answers, answers.outputs, None)
+        return Row(entry.name, result, outputs, None)
     grid = OutputGrid(manifest.output_scale, manifest.output_zero_point)
-    return Row(entry.name, answers, grid.integers(answers.outputs), grid.scale)
+    return Row(entry.name, result, grid.integers(outputs), grid.scale)
 
 
 def _identities(manifest: Manifest, entries: dict[str, FileEntry], rows: dict[str, Row]) -> list[Identity]:
@@ -194,6 +194,6 @@ def _identities(manifest: Manifest, entries: dict[str, FileEntry], rows: dict[st
     if len(pair) != 2:
         return []
     a, b = pair
-    runtimes = (rows[a].answers.runtime, rows[b].answers.runtime)
+    runtimes = (rows[a].result.runtime, rows[b].result.runtime)
     bound = 0 if manifest.exactness == "exact" else None
     return [compare((a, b), runtimes, (rows[a].logits, rows[b].logits), target=DESKTOP, bound_lsb=bound)]

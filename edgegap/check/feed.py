@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.check.images import MAKE_ROOM, ImageSet
 from edgegap.disk import disk_errors
 from edgegap.quantize.input_grid import pixel_integers
 from edgegap.quantize.parameters import Grid
+from edgegap.quantize.signed import signed
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def feed(images: ImageSet, artifact: Path, grid: Grid | None) -> Feed:
 
     Args:
         images: pixels or values.
-        artifact: an .onnx takes integers as uint8, a .tflite takes them as int8: the same grid, 128 apart.
+        artifact: an .onnx takes integers as uint8 or int8, a .tflite as int8: the same grid, 128 apart.
         grid: of the artifact's input integers; None where it takes floats.
     """
     if grid is None:
@@ -46,4 +48,5 @@ def feed(images: ImageSet, artifact: Path, grid: Grid | None) -> Feed:
 
 
 def _typed(integers: NDArray[np.uint8], artifact: Path) -> NDArray[np.generic]:
-    return integers if artifact.suffix == ".onnx" else (integers ^ 0x80).view(np.int8)
+    unsigned = artifact.suffix == ".onnx" and ir.load(artifact).graph.inputs[0].dtype == ir.DataType.UINT8
+    return integers if unsigned else signed(integers)

@@ -17,7 +17,7 @@ from edgegap.check.layers import compare_layers
 from edgegap.check.linter import lint_images, spread, swapped
 from edgegap.check.loading import input_grid
 from edgegap.check.maps import class_maps, compare_maps, no_maps
-from edgegap.check.predict import OutputGrid, predict
+from edgegap.check.predict import OutputGrid, Prediction, predict
 from edgegap.check.shift import random_shifts, shift_consistency, shifted
 from edgegap.check.taps import subset
 from edgegap.data import Preprocessing
@@ -81,9 +81,10 @@ class Findings:
         names = tuple(self.images.names[k] for k in chosen)
         moved = replace(self.images, path=path, labels=self.images.labels[chosen], names=names)
         network, artifact = self._files()
-        after = predict(network, moved, self.progress).outputs.reshape(len(moved), -1).argmax(axis=1)
-        outputs = predict(artifact, moved, self.progress, input_grid=self._input_grid()).outputs
-        int8_after = outputs.reshape(len(moved), -1).argmax(axis=1)
+        pair = [Prediction(network, moved), Prediction(artifact, moved, self._input_grid())]
+        after, int8_after = (
+            result.outputs.reshape(len(moved), -1).argmax(axis=1) for result in predict(pair, self.progress)
+        )
         before = self.reference.predictions[chosen], self.int8.predictions[chosen]
         return asdict(shift_consistency((before[0], after), (before[1], int8_after), pixels))
 
@@ -118,7 +119,7 @@ def lint(
     lines += lint_results(reference.predictions, labels, names)
     if images.shape[0] == _COLOURS:
         other = swapped(images, folder / "swapped.npy")
-        outputs = predict(bundle.file(reference.artifact), other, progress).outputs
+        outputs = predict([Prediction(bundle.file(reference.artifact), other)], progress)[0].outputs
         right = (reference.predictions == labels)[spread(len(images))]
         gain = swap_gains(right, outputs.reshape(len(other), -1).argmax(axis=1) == other.labels)
         lines += [] if gain is None else [gain]

@@ -11,11 +11,12 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.check.images import ImageSet
-from edgegap.check.predict import predict
+from edgegap.check.predict import Prediction, predict
 from edgegap.check.taps import integer_nodes, save_tapped
 from edgegap.graph.nodes import describe, operand
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import SIGNED, Grid
+from edgegap.quantize.signed import unsigned
 from edgegap.tflite import tensor_names
 
 
@@ -100,10 +101,9 @@ def first_difference(
     taps = {name: node for name, node in integer_nodes(model).items() if name in shared}
     tapped = folder / "tapped.onnx"
     save_tapped(model, (node.outputs[0] for node in taps.values()), tapped)
-    a = predict(tapped, images, progress, input_grid=input_grid, tensors=tuple(taps))
-    b = predict(tflite, images, progress, input_grid=input_grid, tensors=tuple(taps))
+    a, b = predict([Prediction(path, images, input_grid, tensors=tuple(taps)) for path in (tapped, tflite)], progress)
     for name, node in taps.items():
-        left = a.tensors[name].astype(np.int16) - SIGNED
+        left = unsigned(a.tensors[name]).astype(np.int16) - SIGNED
         right = b.tensors[name].astype(np.int16)
         if right.ndim == 4:
             right = right.transpose(0, 3, 1, 2)

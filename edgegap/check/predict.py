@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,9 @@ from edgegap.check.images import ImageSet
 from edgegap.errors import InputError
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import SIGNED, Grid
-from edgegap.run import Job, Result, run_local
+from edgegap.run import Job, Result
+from edgegap.run.devices import desktop
+from edgegap.run.pool import run_jobs
 
 RUNTIMES: dict[str, Literal["onnxruntime", "ai-edge-litert"]] = {".onnx": "onnxruntime", ".tflite": "ai-edge-litert"}
 """The runtime that runs a file of each suffix."""
@@ -33,7 +36,7 @@ class OutputGrid:
     zero_point: int
 
     def integers(self, outputs: NDArray[np.generic]) -> NDArray[np.int16]:
-        """The signed integers behind outputs [n, classes]: float32 behind a dequantize, uint8 (ONNX) or int8 (TFLite).
+        """The signed integers behind outputs [n, classes]: float32 behind a dequantize, uint8 or int8.
 
         A float32 output is (q - zero_point) * scale rounded once, so that dividing gives q back exactly.
         """
@@ -52,35 +55,50 @@ def runtime_of(artifact: Path) -> Literal["onnxruntime", "ai-edge-litert"]:
     return RUNTIMES[artifact.suffix]
 
 
-def predict(
-    artifact: Path,
-    images: ImageSet,
-    progress: Progress,
-    *,
-    input_grid: Grid | None = None,
-    threads: int = 1,
-    tensors: tuple[str, ...] = (),
-    optimized: bool = False,
-) -> Result:
-    """Run `artifact` over `images` in its runtime on this machine.
+@dataclass(frozen=True)
+class Prediction:
+    """An artifact to run over images.
 
     Args:
         artifact: an .onnx or .tflite file.
         images: what to run.
-        progress: told how far it is.
         input_grid: of the integers that the artifact takes; None where it takes floats.
         threads: for the runtime.
         tensors: further tensors to bring back.
         optimized: also bring back ONNX Runtime's optimized model.
     """
-    runtime = runtime_of(artifact)
-    fed = feed(images, artifact, input_grid)
-    job = Job(artifact, runtime, fed.path, fed.table, threads=threads, tensors=tensors, optimized=optimized)
-    stage = f"{artifact.name} in {runtime}"
-    progress(stage, 0, len(images))
 
-    def on_event(event: dict[str, object]) -> None:
-        if event["event"] == "progress":
-            progress(stage, int(str(event["done"])), len(images))
+    artifact: Path
+    images: ImageSet
+    input_grid: Grid | None = None
+    threads: int = 1
+    tensors: tuple[str, ...] = ()
+    optimized: bool = False
 
-    return run_local(job, on_event)
+    def job(self) -> Job:
+        """The job that makes it; images that have to be turned into integers are saved beside the others."""
+        fed = feed(self.images, self.artifact, self.input_grid)
+        return Job(
+            self.artifact,
+            runtime_of(self.artifact),
+            fed.path,
+            fed.table,
+            threads=self.threads,
+            tensors=self.tensors,
+            optimized=self.optimized,
+        )
+
+
+def predict(predictions: Sequence[Prediction], progress: Progress, *, folder: Path | None = None) -> list[Result]:
+    """Run artifacts over images on this machine, side by side where it has the processors.
+
+    Args:
+        predictions: what to run.
+        progress: told how far it is.
+        folder: to keep what is done in, so that the same predictions go on there after an interruption.
+    """
+    names = ", ".join(dict.fromkeys(prediction.artifact.name for prediction in predictions))
+    devices = desktop(len(predictions), max(prediction.threads for prediction in predictions))
+    jobs = [prediction.job() for prediction in predictions]
+    pooled = run_jobs(jobs, devices, lambda done, total: progress(f"running {names}", done, total), folder=folder)
+    return pooled.results

@@ -18,13 +18,14 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.check.images import MAKE_ROOM, ImageSet
-from edgegap.check.predict import predict
+from edgegap.check.predict import Prediction, predict
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import DataError, InternalError
 from edgegap.graph.nodes import shape_of
 from edgegap.ort import session
 from edgegap.progress import Progress, silent
 from edgegap.quantize.parameters import Grid
+from edgegap.quantize.signed import unsigned
 
 _MEMORY = 1 << 27
 """Bytes of activations held at a time, of the artifact and of the float network each."""
@@ -37,7 +38,7 @@ class Taps:
     Args:
         start: the first of them.
         floats: of the float network, by name: float32 [n, ...].
-        integers: of the artifact, by name: uint8 [n, ...].
+        integers: of the artifact, by name, on the uint8 grid: uint8 [n, ...].
         outputs: of the artifact, [n, ...] in its type.
     """
 
@@ -54,7 +55,7 @@ def integer_nodes(model: ir.Model) -> dict[str, ir.Node]:
         str(value.name): node
         for node in model.graph
         for value in node.outputs
-        if value.dtype == ir.DataType.UINT8 and value.name not in outputs
+        if value.dtype in (ir.DataType.UINT8, ir.DataType.INT8) and value.name not in outputs
     }
 
 
@@ -116,7 +117,7 @@ def stream(
     int8 = ir.load(artifact)
     values = [value for node in int8.graph for value in node.outputs if value.name in set(integers)]
     stage, total = "activations, float and int8", len(images)
-    outputs = predict(artifact, images, progress, input_grid=input_grid).outputs
+    outputs = predict([Prediction(artifact, images, input_grid)], progress)[0].outputs
     run = _float_session(network, floats)
     many = _affordable(_elements(values))
     few = _affordable(4 * _elements(_find(network, floats)))
@@ -127,13 +128,13 @@ def stream(
             progress(stage, begin, total)
             end = min(begin + many, total)
             some = select(images, range(begin, end), part)
-            result = predict(tapped, some, silent, input_grid=input_grid, tensors=tuple(integers))
+            result = predict([Prediction(tapped, some, input_grid, tensors=tuple(integers))], silent)[0]
             if not np.array_equal(result.outputs, outputs[begin:end]):
                 raise InternalError("answers otherwise once its activations are outputs too", where=str(artifact))
             for start in range(begin, end, few):
                 stop = min(start + few, end)
                 here = slice(start - begin, stop - begin)
-                taken = {key: tensor[here] for key, tensor in result.tensors.items()}
+                taken = {key: unsigned(tensor[here]) for key, tensor in result.tensors.items()}
                 yield Taps(start, run(images.values(stop, start)), taken, result.outputs[here])
                 progress(stage, stop, total)
 

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from edgegap.check.float_ops import SlowOp, litert_undelegated_ops, onnxruntime_float_ops
 from edgegap.check.identity import Identity, compare, first_difference
 from edgegap.check.images import ImageSet
-from edgegap.check.predict import OutputGrid, predict
+from edgegap.check.predict import OutputGrid, Prediction, predict
 from edgegap.disk import passing_folder
 from edgegap.errors import IdentityError, InternalError
 from edgegap.export.model import NOISE
@@ -48,8 +48,8 @@ def prove_int8(
     Raises:
         IdentityError: more difference than the bound, naming the first layer that differs.
     """
-    a = predict(onnx, images, progress, input_grid=input_grid, optimized=True)
-    b = predict(tflite, images, progress, input_grid=input_grid)
+    pair = [Prediction(onnx, images, input_grid, optimized=True), Prediction(tflite, images, input_grid)]
+    a, b = predict(pair, progress)
     integers = output_grid.integers(a.outputs), output_grid.integers(b.outputs)
     names = (onnx.name, tflite.name)
     identity = compare(names, (a.runtime, b.runtime), integers, target=target, bound_lsb=bound_lsb)
@@ -72,8 +72,7 @@ def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) 
     Raises:
         InternalError: they are not.
     """
-    a = predict(onnx, images, progress).outputs
-    b = predict(tflite, images, progress).outputs
+    a, b = (result.outputs for result in predict([Prediction(onnx, images), Prediction(tflite, images)], progress))
     off = float(np.abs(a - b).max() / max(float(np.abs(a).max()), 1e-12))
     if off > NOISE:
         raise InternalError(

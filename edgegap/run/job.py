@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
-from edgegap.errors import DataError, ModelError
+from edgegap.disk import disk_errors, passing_folder
+from edgegap.errors import DeviceError
+from edgegap.run.device import Device, Task
+from edgegap.run.events import MAKE_ROOM, Event, OnEvent
 from edgegap.run.runner import sha256
 
-Runtime = Literal["onnxruntime", "ai-edge-litert"]
+RUNNER = Path(__file__).with_name("runner.py")
+Runtime = Literal["onnxruntime", "ai-edge-litert", "tflite-runtime"]
 
 
 @dataclass(frozen=True)
@@ -40,40 +48,17 @@ class Job:
     batch: int | None = None
     optimized: bool = False
 
-    def to_json(self, *, artifact: str | None = None, inputs: str | None = None, start: int = 0) -> str:
-        """The text of job.json, hashes included.
-
-        Args:
-            artifact: the artifact's path where the job runs, absolute or beside job.json; as it is here if None.
-            inputs: likewise.
-            start: the first image still to run, below n. The images before it are in the output files already, written
-                by an earlier run in the same folder that was cut off (its last `progress` said how many).
-
-        Raises:
-            ModelError: the artifact cannot be read.
-            DataError: the inputs cannot be read.
-        """
-        try:
-            artifact_hash = sha256(self.artifact)
-        except OSError as error:
-            raise ModelError(f"cannot be read: {error.strerror}", where=str(self.artifact)) from error
-        try:
-            inputs_hash = sha256(self.inputs)
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", where=str(self.inputs)) from error
+    def task(self) -> Task:
+        """The same as files for a device."""
         table = None if self.table is None else {"dtype": self.table.dtype.name, "values": self.table.tolist()}
         record = {
-            "artifact": {"path": artifact or str(self.artifact.resolve()), "sha256": artifact_hash},
-            "runtime": self.runtime,
-            "inputs": {"path": inputs or str(self.inputs.resolve()), "sha256": inputs_hash},
             "table": table,
             "threads": self.threads,
             "tensors": list(self.tensors),
             "batch": self.batch,
             "optimized": self.optimized,
-            "start": start,
         }
-        return json.dumps(record)
+        return Task((RUNNER,), {"artifact": self.artifact, "inputs": self.inputs}, self.runtime, record)
 
 
 @dataclass(frozen=True)
@@ -106,3 +91,66 @@ class Result:
     optimized: bytes | None
     load_ms: float
     seconds_per_image: float
+
+
+def run_job(job: Job, device: Device, on_event: OnEvent | None = None, *, folder: Path | None = None) -> Result:
+    """Run a job and read what it gave.
+
+    Args:
+        job: what to run.
+        device: where.
+        on_event: called with each event as it comes (their fields: the docstring of runner.py).
+        folder: keeps its files, in a folder named after its key: the same job goes on where an earlier call was cut
+            off, and is not run at all where that was done. They pass away if None.
+
+    Raises:
+        InputError: a file cannot be read; images, table, batch or tensors do not fit the artifact.
+        RuntimeFailure: the runtime is missing, refused the artifact, or died.
+        DiskError: no room or no permission.
+        DeviceError: a file changed while the job ran, or the device is gone.
+    """
+    task = job.task()
+    if folder is None:
+        with ExitStack() as stack:
+            with disk_errors(tempfile.gettempdir(), MAKE_ROOM):
+                passing = stack.enter_context(passing_folder())
+            return _result(device.execute(task, passing, on_event), passing)
+    own = folder / task.key()[:16]
+    done = own / "events.json"
+    with disk_errors(own, MAKE_ROOM):
+        try:
+            return _result(json.loads(done.read_text(encoding="utf-8")), own)
+        except FileNotFoundError:
+            own.mkdir(parents=True, exist_ok=True)
+        except (ValueError, KeyError, DeviceError):  # altered since: begin anew
+            shutil.rmtree(own)
+            own.mkdir()
+    events = device.execute(task, own, on_event)
+    result = _result(events, own)
+    with disk_errors(own, MAKE_ROOM):
+        done.write_text(json.dumps(events), encoding="utf-8")
+    return result
+
+
+def _result(events: dict[str, Event], folder: Path) -> Result:
+    """What `done` announced, from the files in `folder`."""
+    ready, done = events["ready"], events["done"]
+    arrays = {}
+    for entry in done["files"]:
+        path = folder / entry["file"]
+        if sha256(path) != entry["sha256"]:
+            raise DeviceError("differs from what the runner wrote", where=str(path), hint="Run the job again.")
+        arrays[entry["name"]] = np.fromfile(path, dtype=entry["dtype"]).reshape(entry["shape"])
+    return Result(
+        outputs=arrays.pop(""),
+        tensors=arrays,
+        runtime=ready["runtime"],
+        version=ready["version"],
+        machine=ready["machine"],
+        threads=ready["threads"],
+        session=ready["session"],
+        undelegated=ready["undelegated"],
+        optimized=(folder / done["optimized"]).read_bytes() if done["optimized"] else None,
+        load_ms=ready["load_ms"],
+        seconds_per_image=done["seconds_per_image"],
+    )

@@ -1,12 +1,13 @@
 """Runs one job where the artifact is meant to run: `python -I runner.py job.json`, events as JSON lines on stdout.
 
 This file travels alone. It needs Python 3.10, NumPy and the one runtime that the job names, and imports nothing of
-edgegap. Every array it computes goes into a raw file beside job.json; the last event says what is in them.
+edgegap. Every array it computes goes into a raw file beside job.json; the last event says what is in them. A run that
+was cut off left done.txt there, the number of images that are in the files: the same job goes on behind them.
 
 Events, one object a line, told apart by `event`:
 
 - `ready`: runtime, version, machine, threads, session (options set, and why), inputs, outputs, undelegated, load_ms
-- `progress`: done, total (images); `done` images are in the files when it is sent
+- `progress`: done, total (images); `done` images are in the files when it is sent, and done.txt says so too
 - `done`: files (name, file, shape, dtype, sha256), optimized (a file's name or null), seconds_per_image (median)
 - `error`: kind ('hash', 'import', 'load', 'input', 'run', 'memory', 'disk'), message, where (null: the artifact)
 """
@@ -30,6 +31,7 @@ import numpy as np
 
 PROGRESS_SECONDS = 0.1
 OPTIMIZED = "optimized.onnx"
+DONE = "done.txt"
 
 Batch = dict[str, np.ndarray]  # what one run gives: the output under the key "", each tensor under its name
 
@@ -114,10 +116,11 @@ class _LiteRT:
     """LiteRT with the delegate it applies by default. Tensors come in the layout that the runtime has them in."""
 
     channels_last = True
+    package = "ai-edge-litert"
 
     def __init__(self) -> None:
-        self.module = importlib.import_module("ai_edge_litert.interpreter")
-        self.version = importlib.metadata.version("ai-edge-litert")
+        self.module = importlib.import_module(f"{self.package.replace('-', '_')}.interpreter")
+        self.version = importlib.metadata.version(self.package)
 
     def load(self, artifact: Path, job: dict[str, Any], folder: Path) -> None:
         if job["optimized"]:
@@ -158,7 +161,17 @@ class _LiteRT:
         return {name: self.interpreter.get_tensor(index) for name, index in wanted.items()}
 
 
-RUNTIMES: dict[str, type[Runtime]] = {"onnxruntime": _OnnxRuntime, "ai-edge-litert": _LiteRT}
+class _TfliteRuntime(_LiteRT):
+    """LiteRT's predecessor: the same interface, in a package of its own. Its int8 kernels are the built-in ones."""
+
+    package = "tflite-runtime"
+
+
+RUNTIMES: dict[str, type[Runtime]] = {
+    "onnxruntime": _OnnxRuntime,
+    "ai-edge-litert": _LiteRT,
+    "tflite-runtime": _TfliteRuntime,
+}
 
 
 def only(inputs: list[Any]) -> Any:
@@ -231,7 +244,10 @@ class RowFile:
         self.file = open(path, "ab")  # noqa: SIM115  (stays open from batch to batch; `close` ends it)
         rows = self.file.tell() // self.row_bytes
         if rows < start:
-            raise RunnerError("input", f"holds {rows} images, so the job cannot go on at {start}", path.name)
+            path.with_name(DONE).unlink()
+            raise RunnerError(
+                "input", f"holds {rows} images and not {start}: run it again, from the beginning", path.name
+            )
         self.file.truncate(start * self.row_bytes)
 
     def append(self, rows: np.ndarray) -> None:
@@ -305,10 +321,19 @@ def check_input(expected: dict[str, Any], values: np.ndarray) -> None:
         raise RunnerError("input", f"input '{expected['name']}' takes {expected['dtype']} {shape}, not {given}")
 
 
+def finished(folder: Path, total: int) -> int:
+    """How many images an earlier run of the job in `folder` has finished; the last one is run again, for `done`."""
+    try:
+        return max(0, min(int((folder / DONE).read_text(encoding="ascii")), total - 1))
+    except (OSError, ValueError):  # there was none, or it was killed while it wrote
+        return 0
+
+
 class Events:
     """JSON lines on what was stdout. From here on stdout itself is stderr, for the runtimes' own chatter."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.done = folder / DONE
         self.stream: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
         self.last = 0.0
@@ -323,6 +348,7 @@ class Events:
         now = time.monotonic()
         if done == total or now - self.last >= PROGRESS_SECONDS:
             self.last = now
+            self.done.write_text(str(done), encoding="ascii")
             self.send("progress", done=done, total=total)
 
 
@@ -354,9 +380,7 @@ def execute(job: dict[str, Any], folder: Path, events: Events) -> None:
     artifact = verified(folder, job["artifact"])
     images = open_images(verified(folder, job["inputs"]))
     table = open_table(job["table"], images)
-    total, start = len(images), job["start"]
-    if not 0 <= start < total:
-        raise RunnerError("input", f"the job starts at image {start} of {total}")
+    total, start = len(images), finished(folder, len(images))
 
     began = time.perf_counter()
     runtime = load(job, artifact, folder)
@@ -401,7 +425,7 @@ def execute(job: dict[str, Any], folder: Path, events: Events) -> None:
 
 def main(path: Path) -> int:
     """Run the job at `path`; 0 when it was done, 1 after an `error` event."""
-    events = Events()
+    events = Events(path.parent)
     try:
         execute(json.loads(path.read_text(encoding="utf-8")), path.parent, events)
     except BrokenPipeError:  # nobody listens any more

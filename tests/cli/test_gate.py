@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgegap.check.answers import Answers, Unfinished
+from edgegap.bundle import open_bundle
+from edgegap.check.check import CheckSettings, check
 
-from .harness import edgegap, refused
+from .harness import COMMAND, edgegap, refused, write_npz
 
 
 @pytest.fixture(scope="module")
@@ -62,24 +67,28 @@ def test_one_image_is_checked(bundle: Path) -> None:
     assert record["layers"]["n"] == record["maps"]["n"] == record["shift"]["n"] == 1
 
 
-def test_resume_takes_the_answers_that_are_there(bundle: Path, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ("check", bundle, "--data", few, "--resume", "--json", "-")
-    whole = edgegap(*arguments).record
-    put = Unfinished.put
+def test_resume_takes_what_is_there_and_goes_on_in_the_middle_of_a_file(bundle: Path, tmp_path: Path) -> None:
+    data = write_npz(tmp_path / "many.npz", 20_000)
+    arguments = ("check", bundle, "--data", data, "--resume", "--json", "-")
+    kept = bundle / "checks" / ".unfinished"
+    with subprocess.Popen([COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not any(done_images(kept)):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 130
+    some = sum(done_images(kept))
+    assert 0 < some < 4 * 20_000
+    reports: list[tuple[str, int]] = []
+    settings = CheckSettings(str(data), resume=True)
+    resumed = check(open_bundle(bundle), settings, lambda stage, done, _: reports.append((stage, done)))
+    assert next(done for stage, done in reports if "float.tflite" in stage) >= some
+    assert not kept.exists()
+    again = edgegap(*arguments).record
+    volatile = {"date": "", "commands": []}
+    assert again | volatile == json.loads(json.dumps(resumed.record)) | volatile
 
-    def interrupted(self: Unfinished, artifact: str, answers: Answers) -> None:
-        put(self, artifact, answers)
-        if artifact == "int8.onnx":
-            raise KeyboardInterrupt
 
-    monkeypatch.setattr(Unfinished, "put", interrupted)
-    assert edgegap(*arguments).status == 130
-    monkeypatch.undo()
-    assert list((bundle / "checks").glob(".unfinished-*/int8.onnx.npz"))
-    resumed: list[str] = []
-    monkeypatch.setattr(Unfinished, "put", lambda self, artifact, answers: resumed.append(artifact))
-    again = edgegap(*arguments)
-    assert again.status == 0, again.err
-    assert resumed == ["int8.tflite"]
-    assert not list((bundle / "checks").glob(".unfinished-*"))
-    assert {**again.record, "date": ""} == {**whole, "date": ""}
+def done_images(folder: Path) -> list[int]:
+    """How many images each unfinished job in a folder has done."""
+    return [int(path.read_text() or 0) for path in folder.glob("*/done.txt")]

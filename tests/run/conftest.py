@@ -17,7 +17,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
-from edgegap.run.local import RUNNER
+from edgegap.run.job import RUNNER
 
 HEIGHT, WIDTH, CHANNELS = 4, 5, 3
 Make = Callable[..., Path]

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgegap.errors import DataError, DeviceError, DiskError, InputError, ModelError, RuntimeFailure
-from edgegap.run import Job, run_local
+from edgegap.run import Job, Local, Task, run_job
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
@@ -58,22 +58,22 @@ def job(onnx_net, pixels, table):
 def test_an_artifact_that_is_none_is_a_runtime_failure_that_names_it(job, runtime, content):
     job.artifact.write_bytes(content)
     with pytest.raises(RuntimeFailure) as error:
-        run_local(replace(job, runtime=runtime))
+        run_job(replace(job, runtime=runtime), Local())
     assert error.value.where == str(job.artifact)
     assert runtime in error.value.what
 
 
 def test_files_that_are_not_there_are_named(job, tmp_path):
     with pytest.raises(ModelError, match=r"none\.onnx"):
-        run_local(replace(job, artifact=tmp_path / "none.onnx"))
+        run_job(replace(job, artifact=tmp_path / "none.onnx"), Local())
     with pytest.raises(DataError, match=r"none\.npy"):
-        run_local(replace(job, inputs=tmp_path / "none.npy"))
+        run_job(replace(job, inputs=tmp_path / "none.npy"), Local())
 
 
 def test_inputs_that_do_not_fit_are_refused_with_both_sides_named(job, tflite_net, onnx_net, table, tmp_path):
     def refuses(other: Job, words: str) -> None:
         with pytest.raises(InputError, match=words):
-            run_local(other)
+            run_job(other, Local())
 
     refuses(replace(job, artifact=onnx_net(1, "uint8")), r"takes uint8 \[1, 3, 4, 5\], not float32 \[1, 3, 4, 5\]")
     refuses(replace(job, table=None), r"takes float32 \[1, 3, 4, 5\], not uint8 \[1, 4, 5, 3\]")
@@ -95,15 +95,20 @@ def test_inputs_that_do_not_fit_are_refused_with_both_sides_named(job, tflite_ne
 class ChangedUnderway(Job):
     """A job whose artifact is rewritten after the host took its hash."""
 
-    def to_json(self, **where) -> str:
-        text = super().to_json(**where)
-        self.artifact.write_bytes(b"something else")
+    def task(self) -> Task:
+        return RewrittenUnderway(**vars(super().task()))
+
+
+class RewrittenUnderway(Task):
+    def text(self, paths: dict[str, str] | None = None) -> str:
+        text = super().text(paths)
+        self.files["artifact"].write_bytes(b"something else")
         return text
 
 
 def test_an_artifact_that_changes_under_way_is_not_run(job):
     with pytest.raises(DeviceError, match="sha256 differs") as error:
-        run_local(ChangedUnderway(**vars(job)))
+        run_job(ChangedUnderway(**vars(job)), Local())
     assert error.value.where == str(job.artifact)
 
 
@@ -116,20 +121,20 @@ def test_a_runtime_that_is_not_installed_is_named_with_the_package_to_install(jo
         if folder.exists():
             (site / folder.name).symlink_to(folder)
     with pytest.raises(RuntimeFailure, match="cannot be imported") as error:
-        run_local(replace(job, runtime=runtime), python=(str(tmp_path / "bare" / "bin" / "python"),))
+        run_job(replace(job, runtime=runtime), Local(python=lambda _: (str(tmp_path / "bare" / "bin" / "python"),)))
     assert f"pip install {runtime}" in (error.value.hint or "")
 
 
 def test_an_interpreter_that_is_not_there_is_named(job):
     with pytest.raises(RuntimeFailure, match="nowhere/python"):
-        run_local(job, python=("/nowhere/python",))
+        run_job(job, Local(python=lambda _: ("/nowhere/python",)))
 
 
 def test_what_an_interpreter_prints_first_does_no_harm_and_what_broke_it_is_quoted(job):
-    result = run_local(job, python=("sh", "-c", 'echo welcome; exec "$0" "$@"', sys.executable))
+    result = run_job(job, Local(python=lambda _: ("sh", "-c", 'echo welcome; exec "$0" "$@"', sys.executable)))
     assert len(result.outputs) == 3
     with pytest.raises(RuntimeFailure, match="no such luck"):
-        run_local(job, python=("sh", "-c", "echo no such luck >&2; exit 4"))
+        run_job(job, Local(python=lambda _: ("sh", "-c", "echo no such luck >&2; exit 4")))
 
 
 @LINUX
@@ -141,12 +146,12 @@ def test_a_runner_that_is_killed_is_a_runtime_failure(job, long_pixels, number, 
             os.kill(child, number)
 
     with pytest.raises(RuntimeFailure, match=words):
-        run_local(replace(job, inputs=long_pixels), kill)
+        run_job(replace(job, inputs=long_pixels), Local(), kill)
 
 
 def test_a_shells_137_is_a_kill_as_well(job):
     with pytest.raises(RuntimeFailure, match="killed: probably out of memory"):
-        run_local(job, python=("sh", "-c", "exit 137"))
+        run_job(job, Local(python=lambda _: ("sh", "-c", "exit 137")))
 
 
 def test_more_memory_than_there_is_is_said_so(job, tmp_path):
@@ -166,18 +171,18 @@ def test_more_memory_than_there_is_is_said_so(job, tmp_path):
     huge = tmp_path / "huge.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), huge)
     with pytest.raises(RuntimeFailure, match="out of memory"):
-        run_local(replace(job, artifact=huge))
+        run_job(replace(job, artifact=huge), Local())
 
 
 def test_a_disk_that_fills_up_is_a_disk_error(job, long_pixels):
     with pytest.raises(DiskError, match="File too large"):
-        run_local(replace(job, inputs=long_pixels), python=limited("-f 16"))
+        run_job(replace(job, inputs=long_pixels), Local(python=lambda _: limited("-f 16")))
 
 
 def test_a_temporary_directory_that_is_not_there_is_a_disk_error(job, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with pytest.raises(DiskError, match="/nowhere"):
-        run_local(job)
+        run_job(job, Local())
 
 
 @LINUX
@@ -186,7 +191,7 @@ def test_a_listener_that_raises_leaves_nothing_behind(job, long_pixels):
         raise OSError("the listener's own")
 
     with pytest.raises(OSError, match="the listener's own"):
-        run_local(replace(job, inputs=long_pixels), fail)
+        run_job(replace(job, inputs=long_pixels), Local(), fail)
     assert children(os.getpid()) == []
 
 
@@ -195,10 +200,10 @@ def test_ctrl_c_leaves_no_process_and_no_file(job, long_pixels, temporary):
     program = f"""
 from pathlib import Path
 import numpy as np
-from edgegap.run import Job, run_local
+from edgegap.run import Job, Local, Task, run_job
 table = np.zeros((3, 256), np.float32)
 job = Job(Path({str(job.artifact)!r}), "onnxruntime", Path({str(long_pixels)!r}), table)
-run_local(job, lambda event: print(event["event"], flush=True))
+run_job(job, Local(), lambda event: print(event["event"], flush=True))
 """
     with subprocess.Popen(
         [sys.executable, "-c", program],

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from edgegap.run import Job, run_local
-from edgegap.run.local import RUNNER
+from edgegap.run import Job, Local, run_job
+from edgegap.run.job import RUNNER
 from edgegap.run.runner import why_exact_kernels
 
 HASWELL = "fma avx avx2 bmi2"
@@ -40,7 +40,7 @@ def test_onnx_runtime_leaves_no_trace_of_its_telemetry(onnx_net, pixels, table, 
     (tmp_path / "home").mkdir()
     home = str(tmp_path / "home")
     clean = ("env", "-i", f"HOME={home}", f"TMPDIR={home}", sys.executable)
-    run_local(Job(onnx_net(), "onnxruntime", pixels(1), table), python=clean)
+    run_job(Job(onnx_net(), "onnxruntime", pixels(1), table), Local(python=lambda _: clean))
     assert list((tmp_path / "home").rglob("*")) == []
 
 
@@ -61,7 +61,7 @@ def test_exact_kernels_are_asked_for_where_the_cpu_cannot_be_seen(tmp_path):
 
 
 def test_the_session_says_which_option_was_set_and_why(onnx_net, pixels, table):
-    result = run_local(Job(onnx_net(), "onnxruntime", pixels(1), table))
+    result = run_job(Job(onnx_net(), "onnxruntime", pixels(1), table), Local())
     why = why_exact_kernels()
     expected = [{"key": "session.x64quantprecision", "value": "1", "why": why}] if why else []
     assert result.session == expected
@@ -69,20 +69,24 @@ def test_the_session_says_which_option_was_set_and_why(onnx_net, pixels, table):
 
 def test_a_job_cut_off_goes_on_where_it_stopped(onnx_net, pixels, table, drive, tmp_path):
     job = Job(onnx_net(2, tapped=True), "onnxruntime", pixels(9), table, tensors=("maps",))
-    whole = drive(job.to_json())[-1]
-    for file in whole["files"]:  # as if the connection had been lost in the middle of writing the sixth image
-        path = tmp_path / "elsewhere" / file["file"]
+    folder = tmp_path / "elsewhere"
+    whole = drive(job.task().text())[-1]
+    for file in whole["files"]:  # as if the power had gone in the middle of writing the sixth image
+        path = folder / file["file"]
         path.write_bytes(path.read_bytes()[: path.stat().st_size * 11 // 18])
-    resumed = drive(job.to_json(start=4))
-    assert resumed[-1]["files"] == whole["files"]
-    assert drive(job.to_json(start=8))[-1]["files"] == whole["files"]
+    for done, first in (("4", 6), ("9", 9), ("", 2), ("-3", 2)):
+        (folder / "done.txt").write_text(done)
+        events = drive(job.task().text())
+        assert events[-1]["files"] == whole["files"]
+        assert events[1]["done"] == first
 
 
-def test_a_job_cannot_go_on_from_images_that_were_never_run(onnx_net, pixels, table, drive):
+def test_a_job_whose_images_are_gone_begins_anew_the_next_time(onnx_net, pixels, table, drive, tmp_path):
     job = Job(onnx_net(), "onnxruntime", pixels(3), table)
-    events = drive(job.to_json(start=2))
-    assert (events[-1]["kind"], events[-1]["message"]) == ("input", "holds 0 images, so the job cannot go on at 2")
-    assert drive(job.to_json(start=3))[-1]["kind"] == "input"
+    (tmp_path / "elsewhere" / "done.txt").write_text("2")
+    event = drive(job.task().text())[-1]
+    assert (event["kind"], event["message"]) == ("input", "holds 0 images and not 2: run it again, from the beginning")
+    assert drive(job.task().text())[-1]["event"] == "done"
 
 
 def test_paths_beside_job_json_are_found_there(onnx_net, pixels, table, drive, tmp_path):
@@ -90,13 +94,13 @@ def test_paths_beside_job_json_are_found_there(onnx_net, pixels, table, drive, t
     job.artifact.rename(tmp_path / "elsewhere" / "a.onnx")
     (tmp_path / "elsewhere" / "i.npy").write_bytes(job.inputs.read_bytes())
     job = Job(tmp_path / "elsewhere" / "a.onnx", "onnxruntime", job.inputs, table)
-    assert drive(job.to_json(artifact="a.onnx", inputs="i.npy"))[-1]["event"] == "done"
+    assert drive(job.task().text({"artifact": "a.onnx", "inputs": "i.npy"}))[-1]["event"] == "done"
 
 
 @pytest.mark.parametrize("changed", ["artifact", "inputs"])
 def test_a_file_that_is_not_the_hosts_is_refused_by_name(onnx_net, pixels, table, drive, changed):
     job = Job(onnx_net(), "onnxruntime", pixels(3), table)
-    text = job.to_json()
+    text = job.task().text()
     path = getattr(job, changed)
     path.write_bytes(path.read_bytes() + b"x")
     (event,) = drive(text)
@@ -104,7 +108,7 @@ def test_a_file_that_is_not_the_hosts_is_refused_by_name(onnx_net, pixels, table
 
 
 def test_a_runner_that_nobody_listens_to_ends(onnx_net, long_pixels, table, tmp_path):
-    (tmp_path / "job.json").write_text(Job(onnx_net(), "onnxruntime", long_pixels, table).to_json())
+    (tmp_path / "job.json").write_text(Job(onnx_net(), "onnxruntime", long_pixels, table).task().text())
     command = [sys.executable, "-I", str(RUNNER), str(tmp_path / "job.json")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
