@@ -14,12 +14,13 @@ HEAVY |= {"scipy", "sklearn", "jinja2", "matplotlib", "jsonschema"}
 LAYERS = [
     {"errors", "progress", "ort"},
     {"resources", "disk", "usercode", "schema"},
+    {"settings_file"},
     {"data"},
     {"graph"},
     {"tflite", "quantize"},
     {"run", "bundle"},
     {"check"},
-    {"export", "report"},
+    {"export", "bench", "report"},
     {"cli"},
 ]
 EDGEGAP_HELP = "import sys; sys.argv = ['edgegap', '--help']; from edgegap.cli import run; sys.exit(run())"

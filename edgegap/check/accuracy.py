@@ -22,12 +22,14 @@ class Row:
 
     Args:
         artifact: the file.
+        target: the profile of the device that it ran on.
         result: as the runtime gave it.
         logits: [n, classes], float32, or the signed integers of an int8 artifact.
         scale: of one integer step; None for a float artifact.
     """
 
     artifact: str
+    target: str
     result: Result
     logits: NDArray[Any]
     scale: float | None
@@ -44,7 +46,7 @@ def reference_of(row: Row, labels: NDArray[np.int64] | None) -> dict[str, Any]:
     return {"artifact": row.artifact, "runtime": row.result.runtime, **_alone(row, labels)}
 
 
-def result_of(row: Row, reference: Row, labels: NDArray[np.int64] | None, target: str) -> dict[str, Any]:
+def result_of(row: Row, reference: Row, labels: NDArray[np.int64] | None) -> dict[str, Any]:
     """One of the `results` of a record: an artifact against the reference, paired image by image.
 
     Without labels only the agreement is known, and the rest is None.
@@ -53,7 +55,7 @@ def result_of(row: Row, reference: Row, labels: NDArray[np.int64] | None, target
     result: dict[str, Any] = {
         "artifact": row.artifact,
         "runtime": row.result.runtime,
-        "target": target,
+        "target": row.target,
         **_alone(row, labels),
         "agreement_pct": 100 * float((mine == theirs).mean()),
         **dict.fromkeys(("drop_pp", "drop_ci95_pp", "mcnemar_p", "lost", "won", "tied_images", "lost_to_ties")),

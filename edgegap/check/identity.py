@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.check.images import ImageSet
-from edgegap.check.predict import Prediction, predict
+from edgegap.check.predict import Party, Prediction, predict_on
 from edgegap.check.taps import integer_nodes, save_tapped
 from edgegap.graph.nodes import describe, operand
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import SIGNED, Grid
-from edgegap.quantize.signed import unsigned
+from edgegap.run import Device, Result
+from edgegap.run.job import Runtime
 from edgegap.tflite import tensor_names
 
 
@@ -59,7 +61,7 @@ def compare(
     runtimes: tuple[str, str],
     integers: tuple[NDArray[np.int16], NDArray[np.int16]],
     *,
-    target: str,
+    targets: tuple[str, str],
     bound_lsb: int | None,
     first_layer: str | None = None,
 ) -> Identity:
@@ -68,7 +70,7 @@ def compare(
     return Identity(
         names,
         runtimes,
-        (target, target),
+        targets,
         int(difference.size),
         int((difference != 0).sum()),
         int(difference.max(initial=0)),
@@ -77,17 +79,32 @@ def compare(
     )
 
 
+@dataclass(frozen=True)
+class Side:
+    """An int8 artifact of a bundle where it ran.
+
+    Args:
+        artifact: the file.
+        runtime: that ran it.
+        devices: that it ran on.
+    """
+
+    artifact: Path
+    runtime: Runtime
+    devices: Sequence[Device]
+
+
 def first_difference(
-    onnx: Path, tflite: Path, images: ImageSet, input_grid: Grid | None, folder: Path, progress: Progress
+    onnx: Path, sides: tuple[Side, Side], images: ImageSet, input_grid: Grid | None, folder: Path, progress: Progress
 ) -> str | None:
-    """The first layer, in the order of the ONNX file, whose integers differ between the two int8 artifacts.
+    """The first layer, in the order of the ONNX file, whose integers differ between two runs of a quantization.
 
     Both run once more with every activation brought back: LiteRT preserves its tensors, ONNX Runtime runs a copy of the
     file whose integer activations are outputs too.
 
     Args:
-        onnx: the int8 ONNX artifact.
-        tflite: its twin.
+        onnx: the int8 ONNX artifact, which names the layers.
+        sides: that or its TFLite twin, each somewhere.
         images: to run; few are enough.
         input_grid: of the integers that both take; None where they take floats.
         folder: for the tapped copy.
@@ -97,19 +114,47 @@ def first_difference(
         What to call the layer, or None where no tensor differs.
     """
     model = ir.load(onnx)
-    shared = tensor_names(tflite)
-    taps = {name: node for name, node in integer_nodes(model).items() if name in shared}
+    taps = integer_nodes(model)
+    for side in sides:
+        if side.artifact.suffix == ".tflite":
+            shared = tensor_names(side.artifact)
+            taps = {name: node for name, node in taps.items() if name in shared}
     tapped = folder / "tapped.onnx"
     save_tapped(model, (node.outputs[0] for node in taps.values()), tapped)
-    a, b = predict([Prediction(path, images, input_grid, tensors=tuple(taps)) for path in (tapped, tflite)], progress)
+    names = tuple(taps)
+    parties = [
+        Party(
+            [
+                Prediction(
+                    tapped if side.artifact.suffix == ".onnx" else side.artifact,
+                    images,
+                    input_grid,
+                    tensors=names,
+                    runtime=side.runtime,
+                )
+            ],
+            side.devices,
+        )
+        for side in sides
+    ]
+    left, right = (_signed(predicted.results[0]) for predicted in predict_on(parties, progress))
     for name, node in taps.items():
-        left = unsigned(a.tensors[name]).astype(np.int16) - SIGNED
-        right = b.tensors[name].astype(np.int16)
-        if right.ndim == 4:
-            right = right.transpose(0, 3, 1, 2)
-        if left.shape == right.shape and not np.array_equal(left, right):
+        a, b = left[name], right[name]
+        if a.shape == b.shape and not np.array_equal(a, b):
             computed = operand(node).producer() if node.op_type == "QuantizeLinear" else node
             where = describe(computed or node)
-            share = 100 * float((left != right).mean())
-            return f"{where}: {share:.2g} % of its integers differ, by at most {int(np.abs(left - right).max())}"
+            share = 100 * float((a != b).mean())
+            return f"{where}: {share:.2g} % of its integers differ, by at most {int(np.abs(a - b).max())}"
     return None
+
+
+def _signed(result: Result) -> dict[str, NDArray[np.int16]]:
+    """Tensors on the signed grid, NCHW."""
+    signed = {}
+    for name, tensor in result.tensors.items():
+        integers = tensor.astype(np.int16)
+        if result.runtime == "onnxruntime":
+            signed[name] = integers - SIGNED if tensor.dtype == np.uint8 else integers
+        else:
+            signed[name] = integers.transpose(0, 3, 1, 2) if integers.ndim == 4 else integers
+    return signed

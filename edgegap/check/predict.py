@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgegap.check.feed import feed
 from edgegap.check.images import ImageSet
-from edgegap.errors import InputError
+from edgegap.errors import DeviceError, InputError
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import SIGNED, Grid
-from edgegap.run import Job, Result
+from edgegap.run import Device, Job, Result
 from edgegap.run.devices import desktop
-from edgegap.run.pool import run_jobs
+from edgegap.run.job import Runtime
+from edgegap.run.pool import Batch, run_batches
+from edgegap.run.shards import join, split
 
-RUNTIMES: dict[str, Literal["onnxruntime", "ai-edge-litert"]] = {".onnx": "onnxruntime", ".tflite": "ai-edge-litert"}
+RUNTIMES: dict[str, Runtime] = {".onnx": "onnxruntime", ".tflite": "ai-edge-litert"}
 """The runtime that runs a file of each suffix."""
 
 
@@ -48,7 +49,7 @@ class OutputGrid:
         return (steps + self.zero_point).astype(np.int16)
 
 
-def runtime_of(artifact: Path) -> Literal["onnxruntime", "ai-edge-litert"]:
+def runtime_of(artifact: Path) -> Runtime:
     """The runtime for a file, by its suffix."""
     if artifact.suffix not in RUNTIMES:
         raise InputError(f"is neither {' nor '.join(RUNTIMES)}", where=str(artifact))
@@ -66,6 +67,7 @@ class Prediction:
         threads: for the runtime.
         tensors: further tensors to bring back.
         optimized: also bring back ONNX Runtime's optimized model.
+        runtime: to run it in; by its suffix if None.
     """
 
     artifact: Path
@@ -74,13 +76,14 @@ class Prediction:
     threads: int = 1
     tensors: tuple[str, ...] = ()
     optimized: bool = False
+    runtime: Runtime | None = None
 
     def job(self) -> Job:
         """The job that makes it; images that have to be turned into integers are saved beside the others."""
         fed = feed(self.images, self.artifact, self.input_grid)
         return Job(
             self.artifact,
-            runtime_of(self.artifact),
+            self.runtime or runtime_of(self.artifact),
             fed.path,
             fed.table,
             threads=self.threads,
@@ -89,16 +92,73 @@ class Prediction:
         )
 
 
-def predict(predictions: Sequence[Prediction], progress: Progress, *, folder: Path | None = None) -> list[Result]:
+@dataclass(frozen=True)
+class Party:
+    """Predictions, and the devices that share them.
+
+    Args:
+        predictions: what to run.
+        devices: where. Those of a machine run different predictions side by side.
+        shards: into how many runs of images each prediction is cut, for devices that are not one machine.
+    """
+
+    predictions: Sequence[Prediction]
+    devices: Sequence[Device]
+    shards: int = 1
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a party gave.
+
+    Attributes:
+        results: one per prediction.
+        lost: the devices that failed, and what they said; the others did their part.
+    """
+
+    results: list[Result]
+    lost: dict[Device, DeviceError]
+
+
+def predict(predictions: Sequence[Prediction], progress: Progress) -> list[Result]:
     """Run artifacts over images on this machine, side by side where it has the processors.
 
     Args:
         predictions: what to run.
         progress: told how far it is.
+    """
+    (predicted,) = predict_on([on_desktop(predictions)], progress)
+    return predicted.results
+
+
+def on_desktop(predictions: Sequence[Prediction]) -> Party:
+    """Predictions for this machine."""
+    threads = max(prediction.threads for prediction in predictions)
+    return Party(predictions, desktop(len(predictions), threads))
+
+
+def predict_on(parties: Sequence[Party], progress: Progress, *, folder: Path | None = None) -> list[Predicted]:
+    """Run predictions on several sorts of devices at once.
+
+    Args:
+        parties: what to run, and where.
+        progress: told how far it is.
         folder: to keep what is done in, so that the same predictions go on there after an interruption.
     """
-    names = ", ".join(dict.fromkeys(prediction.artifact.name for prediction in predictions))
-    devices = desktop(len(predictions), max(prediction.threads for prediction in predictions))
-    jobs = [prediction.job() for prediction in predictions]
-    pooled = run_jobs(jobs, devices, lambda done, total: progress(f"running {names}", done, total), folder=folder)
-    return pooled.results
+    split_jobs = [
+        [split(prediction.job(), party.shards, prediction.images.path.parent) for prediction in party.predictions]
+        for party in parties
+    ]
+    batches = [
+        Batch([job for shards in jobs for job in shards], party.devices)
+        for party, jobs in zip(parties, split_jobs, strict=True)
+    ]
+    names = dict.fromkeys(prediction.artifact.name for party in parties for prediction in party.predictions)
+    stage = f"running {', '.join(names)}"
+    pooled = run_batches(batches, lambda done, total: progress(stage, done, total), folder=folder)
+    found = []
+    for pool, jobs in zip(pooled, split_jobs, strict=True):
+        results = iter(pool.results)
+        joined = [join([next(results) for _ in shards]) for shards in jobs]
+        found.append(Predicted(joined, dict(pool.lost)))
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edgegap.cli.output import emit, json_option, progress_bars
+from edgegap.cli.where import where_of, where_options
 from edgegap.data.source import KINDS
 from edgegap.errors import DropError, IdentityError, InputError
 
@@ -26,6 +27,7 @@ from edgegap.errors import DropError, IdentityError, InputError
     metavar="PP",
     help="Fail unless the drop is below this, with 95 % confidence; percentage points.",
 )
+@where_options
 @click.option("--sample-size", is_flag=True, help="Only say how many images --max-drop needs.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted check of the same images stopped.")
 @click.option("--strict", is_flag=True, help="A corrupt image is an error, and not skipped.")
@@ -40,10 +42,13 @@ def command(
 ) -> None:
     """Compare the files of BUNDLE with its float network on DATA, and the two int8 files with each other.
 
-    The record is kept in BUNDLE/checks.
+    All of them run on this machine, each in its own runtime; with --target also on a device, whose integers are
+    compared with this machine's. --runtime chooses the runtimes there, and adds one here. With several --host, each
+    device takes a part of the images. The record is kept in BUNDLE/checks.
     """
     from edgegap.bundle import open_bundle, write_json  # noqa: PLC0415  # imports what --help must not wait for
-    from edgegap.check.check import DESKTOP, CheckSettings, check  # noqa: PLC0415
+    from edgegap.check.check import check  # noqa: PLC0415
+    from edgegap.check.settings import CheckSettings  # noqa: PLC0415
     from edgegap.report.terminal import show_check  # noqa: PLC0415
 
     opened = open_bundle(bundle)
@@ -52,14 +57,16 @@ def command(
         return
     if data is None:
         raise InputError("no images to compare on", where="--data", hint=KINDS)
+    settings = CheckSettings(data, max_drop_pp=max_drop_pp, where=where_of(options), **options)
     with progress_bars() as progress:
-        checked = check(opened, CheckSettings(data, max_drop_pp=max_drop_pp, **options), progress)
+        checked = check(opened, settings, progress)
     name = re.sub(r"[^A-Za-z0-9.-]+", "-", data).strip("-.")[-80:]
-    write_json(bundle / "checks" / f"{name}-{DESKTOP}.json", checked.record)
+    write_json(bundle / "checks" / f"{name}-{checked.target}.json", checked.record)
     emit(checked.record, checked.notices, json_path, show_check)
-    if not checked.identities_hold:
+    for identity in checked.broken:
+        sides = [f"{identity.artifacts[k]} in {identity.runtimes[k]} on {identity.targets[k]}" for k in (0, 1)]
         raise IdentityError(
-            "the two int8 files give different integers",
+            f"{' and '.join(sides)} give different integers",
             where=str(bundle),
             hint="They did not when the bundle was written: has a runtime changed its version?",
         )

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgegap.check.float_ops import SlowOp, litert_undelegated_ops, onnxruntime_float_ops
-from edgegap.check.identity import Identity, compare, first_difference
+from edgegap.check.identity import Identity, Side, compare, first_difference
 from edgegap.check.images import ImageSet
 from edgegap.check.predict import OutputGrid, Prediction, predict
 from edgegap.disk import passing_folder
@@ -17,6 +17,7 @@ from edgegap.errors import IdentityError, InternalError
 from edgegap.export.model import NOISE
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import Grid
+from edgegap.run import Local
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,11 @@ def prove_int8(
     a, b = predict(pair, progress)
     integers = output_grid.integers(a.outputs), output_grid.integers(b.outputs)
     names = (onnx.name, tflite.name)
-    identity = compare(names, (a.runtime, b.runtime), integers, target=target, bound_lsb=bound_lsb)
+    identity = compare(names, (a.runtime, b.runtime), integers, targets=(target, target), bound_lsb=bound_lsb)
     if not identity.holds:
         with passing_folder() as folder:
-            layer = first_difference(onnx, tflite, images, input_grid, folder, progress)
+            sides = (Side(onnx, "onnxruntime", [Local()]), Side(tflite, "ai-edge-litert", [Local()]))
+            layer = first_difference(onnx, sides, images, input_grid, folder, progress)
         raise IdentityError(
             f"{identity.different} of {identity.compared} output integers differ between {names[0]} and {names[1]}, "
             f"by at most {identity.max_lsb}; {bound_lsb} is allowed",

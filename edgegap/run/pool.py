@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from edgegap.errors import DeviceError
 from edgegap.run.device import Device
-from edgegap.run.events import Event
+from edgegap.run.events import Event, OnEvent
 from edgegap.run.job import Job, Result, run_job
 
 OnImages = Callable[[int, int], None]
@@ -20,8 +20,21 @@ OnImages = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Jobs for any of some devices.
+
+    Args:
+        jobs: what to run.
+        devices: where; at least one.
+    """
+
+    jobs: Sequence[Job]
+    devices: Sequence[Device]
+
+
+@dataclass(frozen=True)
 class Pooled:
-    """What a pool gave.
+    """What a batch gave.
 
     Attributes:
         results: one per job, in their order.
@@ -32,113 +45,145 @@ class Pooled:
     lost: list[tuple[Device, DeviceError]]
 
 
-def run_jobs(
-    jobs: Sequence[Job], devices: Sequence[Device], on_images: OnImages | None = None, *, folder: Path | None = None
-) -> Pooled:
-    """Run `jobs` on `devices`, at most one at a time on each.
+def run_batches(
+    batches: Sequence[Batch], on_images: OnImages | None = None, *, folder: Path | None = None
+) -> list[Pooled]:
+    """Run batches side by side; each device takes the next job of its batch when it is free.
 
     A device that fails is given no more jobs, and what it was running goes to another. An error in a job's own input
     ends them all, and so does an exception in this thread (Ctrl-C): nothing runs any more when it leaves this function.
 
     Args:
-        jobs: what to run.
-        devices: where; at least one.
+        batches: what to run, and where.
         on_images: told how far it is, from several threads but never from two at once.
         folder: to keep what is done in, so that the same jobs go on there after an interruption.
 
     Raises:
         InputError: as `run_job`.
-        DeviceError: what the last device said, when all have failed.
+        DeviceError: what the last device of a batch said, when all of them have failed.
     """
-    work = _Work(jobs, on_images, folder)
-    threads = [threading.Thread(target=work.serve, args=(device, len(devices)), daemon=True) for device in devices]
+    meter = _Meter([job for batch in batches for job in batch.jobs], on_images)
+    works = [_Work(batch, meter, folder) for batch in batches]
+    failed: list[BaseException] = []
+
+    def serve(work: _Work, device: Device) -> None:
+        try:
+            work.serve(device)
+        except BaseException as error:  # raised again by the thread that waits
+            failed.append(error)
+            end()
+
+    def end() -> None:
+        for work in works:
+            work.end()
+        for batch in batches:
+            for device in batch.devices:
+                device.stop()
+
+    threads = [
+        threading.Thread(target=serve, args=(work, device), daemon=True)
+        for work in works
+        for device in work.batch.devices
+    ]
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     except BaseException:
-        work.give_up(None)
-        for device in devices:
-            device.stop()
+        end()
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
         raise
-    if work.error is not None:
-        raise work.error
-    return Pooled([work.results[k] for k in range(len(jobs))], work.lost)
+    if failed:
+        raise failed[0]
+    return [work.pooled() for work in works]
 
 
-@dataclass
+class _Meter:
+    """How many images are done, over all jobs."""
+
+    def __init__(self, jobs: Sequence[Job], on_images: OnImages | None) -> None:
+        self._on_images = on_images
+        self._lock = threading.Lock()
+        self._done = {id(job): 0 for job in jobs}
+        self._total = sum(len(np.load(job.inputs, mmap_mode="r")) for job in jobs) if on_images else 0
+
+    def listener(self, job: Job) -> OnEvent | None:
+        """What counts the events of `job`."""
+        if self._on_images is None:
+            return None
+        on_images = self._on_images
+
+        def on_event(event: Event) -> None:
+            if event["event"] == "progress":
+                with self._lock:
+                    self._done[id(job)] = event["done"]
+                    on_images(sum(self._done.values()), self._total)
+
+        return on_event
+
+
 class _Work:
-    """The jobs that wait, and those that are done; shared by one thread per device."""
+    """The jobs of a batch that wait, and those that are done; shared by one thread per device."""
 
-    jobs: Sequence[Job]
-    on_images: OnImages | None
-    folder: Path | None
-    results: dict[int, Result] = field(default_factory=dict)
-    lost: list[tuple[Device, DeviceError]] = field(default_factory=list)
-    error: BaseException | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(self, batch: Batch, meter: _Meter, folder: Path | None) -> None:
+        self.batch = batch
+        self._meter = meter
+        self._folder = folder
         self._changed = threading.Condition()
-        self._waiting = deque(range(len(self.jobs)))
+        self._waiting = deque(range(len(batch.jobs)))
+        self._running = 0
         self._ended = False
-        self._running: set[int] = set()
-        self._done = [0] * len(self.jobs)
-        self._total = sum(len(np.load(job.inputs, mmap_mode="r")) for job in self.jobs) if self.on_images else 0
+        self._results: dict[int, Result] = {}
+        self._lost: list[tuple[Device, DeviceError]] = []
 
-    def serve(self, device: Device, devices: int) -> None:
-        """Run jobs on a device until there are no more, or it fails."""
+    def serve(self, device: Device) -> None:
+        """Run jobs on a device until there are no more, or it fails.
+
+        Raises:
+            InputError: as `run_job`.
+            DeviceError: it failed, and it was the last one.
+        """
         while (number := self._next()) is not None:
+            job = self.batch.jobs[number]
             try:
-                result = run_job(self.jobs[number], device, self._listener(number), folder=self.folder)
+                result = run_job(job, device, self._meter.listener(job), folder=self._folder)
             except DeviceError as error:
-                self._lose(number, device, error, devices)
-                return
-            except BaseException as error:  # reported by the thread that waits
-                self.give_up(error)
-                return
+                if self._lose(number, device, error):
+                    return
+                raise
             with self._changed:
-                self.results[number] = result
-                self._running.discard(number)
+                self._results[number] = result
+                self._running -= 1
                 self._changed.notify_all()
 
-    def give_up(self, error: BaseException | None) -> None:
+    def end(self) -> None:
         """Start no more jobs."""
         with self._changed:
             self._ended = True
-            self.error = self.error or error
             self._changed.notify_all()
+
+    def pooled(self) -> Pooled:
+        """What it gave, when all is done."""
+        return Pooled([self._results[k] for k in range(len(self.batch.jobs))], self._lost)
 
     def _next(self) -> int | None:
         """The next job; waits while there is none but one that runs elsewhere may come back."""
         with self._changed:
-            while not self._ended:
-                if self._waiting:
-                    number = self._waiting.popleft()
-                    self._running.add(number)
-                    return number
-                if not self._running:
-                    break
+            while not self._ended and not self._waiting and self._running:
                 self._changed.wait()
-            return None
+            if self._ended or not self._waiting:
+                return None
+            self._running += 1
+            return self._waiting.popleft()
 
-    def _lose(self, number: int, device: Device, error: DeviceError, devices: int) -> None:
+    def _lose(self, number: int, device: Device, error: DeviceError) -> bool:
+        """Give a job back that a device failed at; False when there is no other device."""
         with self._changed:
-            self.lost.append((device, error))
-            self._running.discard(number)
+            self._lost.append((device, error))
+            self._running -= 1
             self._waiting.appendleft(number)
             self._changed.notify_all()
-        if len(self.lost) == devices:
-            self.give_up(error)
-
-    def _listener(self, number: int) -> Callable[[Event], None]:
-        def on_event(event: Event) -> None:
-            if event["event"] == "progress" and self.on_images is not None:
-                with self._changed:
-                    self._done[number] = event["done"]
-                    self.on_images(sum(self._done), self._total)
-
-        return on_event
+            return len(self._lost) < len(self.batch.devices)
