@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 _WORST = 3
+_HERE = "desktop"
 
 
 def show_export(record: dict[str, Any], console: Console) -> None:
@@ -39,10 +40,11 @@ def show_check(record: dict[str, Any], console: Console) -> None:
     for column in ("top-1 %", "drop pp", "95 % interval", "p", "agree %", "lost", "won"):
         table.add_column(column, justify="right")
     table.add_row(reference["artifact"], _number(reference["top1_pct"]))
+    runtimes = _own_runtimes(record)
     for row in record["results"]:
         interval = row["drop_ci95_pp"]
         table.add_row(
-            row["artifact"],
+            row["artifact"] + _elsewhere(row["runtime"], row["target"], runtimes[row["artifact"]]),
             _number(row["top1_pct"]),
             _number(row["drop_pp"], sign=True),
             "" if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f}",
@@ -82,10 +84,27 @@ def _show_findings(record: dict[str, Any], console: Console) -> None:
 
 def _show_identity(identities: list[dict[str, Any]], console: Console) -> None:
     for entry in identities:
-        names = " and ".join(f"{a} in {r}" for a, r in zip(entry["artifacts"], entry["runtimes"], strict=True))
-        bound = "no bound stated" if entry["bound_lsb"] is None else f"{entry['bound_lsb']} allowed"
-        largest = f", largest difference {entry['max_lsb']} LSB" if entry["different"] else ""
-        console.print(f"{names}: {entry['different']:,} of {entry['compared']:,} integers differ{largest} ({bound})")
+        sides = zip(entry["artifacts"], entry["runtimes"], entry["targets"], strict=True)
+        names = " and ".join(f"{a} in {r}{'' if t == _HERE else f' on {t}'}" for a, r, t in sides)
+        bound = "measured, no bound stated" if entry["bound_lsb"] is None else f"{entry['bound_lsb']} allowed"
+        largest = f", by at most {entry['max_lsb']} LSB" if entry["different"] else ""
+        layer = f"; the first layer that differs: {entry['first_layer']}" if entry["first_layer"] else ""
+        what = f"{names}: {entry['different']:,} of {entry['compared']:,} integers differ{largest} ({bound}){layer}"
+        console.print(escape(what))
+
+
+def _own_runtimes(record: dict[str, Any]) -> dict[str, str]:
+    """The runtime that each file ran in first."""
+    found = {record["reference"]["artifact"]: record["reference"]["runtime"]}
+    for row in record["results"]:
+        found.setdefault(row["artifact"], row["runtime"])
+    return found
+
+
+def _elsewhere(runtime: str, target: str, own: str) -> str:
+    """What to add to the name of a file that ran on another device, or in another runtime than its own."""
+    place = "" if target == _HERE else f" on {target}"
+    return place if runtime == own else f"{place} in {runtime}"
 
 
 def _number(value: float | None, *, sign: bool = False) -> str:

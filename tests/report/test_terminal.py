@@ -47,7 +47,7 @@ def test_an_export_is_shown_with_everything_that_the_record_has() -> None:
         "2.0",
         "0123456789abcdef",
         "bounded (Softmax node '[bold]x': no exact form): 7 ops in int8",
-        "12 of 12,345 integers differ, largest difference 1 LSB (no bound stated)",
+        "12 of 12,345 integers differ, by at most 1 LSB (measured, no bound stated)",
         "ReduceMean gap[0] (head.pool): computed in float",
     ):
         assert words in text
