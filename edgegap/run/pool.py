@@ -107,11 +107,11 @@ class _Meter:
     def __init__(self, jobs: Sequence[Job], on_images: OnImages | None) -> None:
         self._on_images = on_images
         self._lock = threading.Lock()
-        self._done = {id(job): 0 for job in jobs}
+        self._done: dict[object, int] = {}
         self._total = sum(len(np.load(job.inputs, mmap_mode="r")) for job in jobs) if on_images else 0
 
-    def listener(self, job: Job) -> OnEvent | None:
-        """What counts the events of `job`."""
+    def listener(self, job: object) -> OnEvent | None:
+        """What counts the events of a job, given what tells it from the others; its device may change."""
         if self._on_images is None:
             return None
         on_images = self._on_images
@@ -119,7 +119,7 @@ class _Meter:
         def on_event(event: Event) -> None:
             if event["event"] == "progress":
                 with self._lock:
-                    self._done[id(job)] = event["done"]
+                    self._done[job] = event["done"]
                     on_images(sum(self._done.values()), self._total)
 
         return on_event
@@ -149,7 +149,7 @@ class _Work:
         while (number := self._next()) is not None:
             job = self.batch.jobs[number]
             try:
-                result = run_job(job, device, self._meter.listener(job), folder=self._folder)
+                result = run_job(job, device, self._meter.listener((self, number)), folder=self._folder)
             except DeviceError as error:
                 if self._lose(number, device, error):
                     return
