@@ -17,7 +17,9 @@ from edgegap.resources import Kind, resource, resource_folder, resource_names
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 KINDS: tuple[Kind, ...] = get_args(Kind)
-FILES = {kind: sorted(file.name for file in (CHECKOUT / kind).glob("*.toml")) for kind in KINDS}
+FILES = {
+    kind: [f"{stem}.toml" for stem in sorted(file.stem for file in (CHECKOUT / kind).glob("*.toml"))] for kind in KINDS
+}
 
 # Run by a Python that sees neither the current folder nor PYTHONPATH (-I), only the folder it is told of.
 LIST_RESOURCES = """

@@ -47,7 +47,7 @@ class Manifest:
         output_scale: of the int8 files' output integers; None in a float bundle.
         output_zero_point: likewise, on the signed grid (-128..127).
         recipe: name of the recipe; None in a float bundle.
-        target: name of the target profile; None in a float bundle.
+        target: name of the profile of the device it was made for; None in a float bundle.
         calibration: the data it was calibrated on, as the user named it; None in a float bundle.
         calibration_images: how many images that were.
         calibration_hashes: of those images (of 512 where they are more), so that a check can tell that it sees them
@@ -57,6 +57,7 @@ class Manifest:
         inexact: the first op that is not exact, and why.
         files: what was exported.
         tools: versions of EdgeGAP and of what it used.
+        activation: type of the activations in int8.onnx; None in a float bundle, and in one that does not say.
         format_version: of this record.
     """
 
@@ -80,6 +81,7 @@ class Manifest:
     inexact: str | None
     files: tuple[FileEntry, ...]
     tools: dict[str, str]
+    activation: Literal["uint8", "int8"] | None = None
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class Manifest:
 
 
 def _known(cls: type[Manifest | FileEntry], record: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: record[field.name] for field in fields(cls)}
+    return {field.name: record[field.name] for field in fields(cls) if field.name in record}
 
 
 def sha256(path: Path) -> str:

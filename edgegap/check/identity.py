@@ -17,6 +17,7 @@ from edgegap.check.taps import integer_nodes, save_tapped
 from edgegap.graph.nodes import describe, operand
 from edgegap.progress import Progress
 from edgegap.quantize.parameters import SIGNED, Grid
+from edgegap.quantize.signed import unsigned
 from edgegap.run import Device, Result
 from edgegap.run.job import Runtime
 from edgegap.tflite import tensor_names
@@ -152,9 +153,7 @@ def _signed(result: Result) -> dict[str, NDArray[np.int16]]:
     """Tensors on the signed grid, NCHW."""
     signed = {}
     for name, tensor in result.tensors.items():
-        integers = tensor.astype(np.int16)
-        if result.runtime == "onnxruntime":
-            signed[name] = integers - SIGNED if tensor.dtype == np.uint8 else integers
-        else:
-            signed[name] = integers.transpose(0, 3, 1, 2) if integers.ndim == 4 else integers
+        integers = unsigned(tensor).astype(np.int16) - SIGNED
+        nhwc = result.runtime != "onnxruntime" and integers.ndim == 4
+        signed[name] = integers.transpose(0, 3, 1, 2) if nhwc else integers
     return signed

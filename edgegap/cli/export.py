@@ -42,7 +42,7 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 @click.option("--input-shape", type=InputShape(), help="C,H,W of the input, where nothing else shows it.")
 @click.option("--classes", type=click.Path(path_type=Path), help="One class a line, in the order of the outputs.")
 @click.option("--recipe", default="default", show_default=True, help="A recipe's name, or a .toml.")
-@click.option("--target", default="desktop", show_default=True, help="A target's name, or a .toml.")
+@click.option("--target", default="desktop", show_default=True, help="What it is for: a target's name, or a .toml.")
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(["onnx", "tflite"]), help="Keep this format only."
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -37,8 +37,10 @@ from edgegap.quantize.observer import BATCH
 from edgegap.quantize.parameters import SIGNED
 from edgegap.quantize.quantize import Quantized, quantize
 from edgegap.quantize.recipe import load_recipe
+from edgegap.quantize.signed import with_int8_activations
 from edgegap.quantize.verify import grid_of
-from edgegap.resources import resource
+from edgegap.run.local import DESKTOP
+from edgegap.run.target import Target, load_target
 from edgegap.tflite import write_tflite
 
 PROVED_IMAGES = 32
@@ -73,8 +75,8 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
     """
     began = time.perf_counter()
     refuse_existing(settings.output, force=settings.force)
-    resource("targets", settings.target)
-    load_recipe(settings.recipe)  # a mistake in it is told before any work
+    target = load_target(settings.target)  # a mistake in it or in the recipe is told before any work
+    load_recipe(settings.recipe)
     preprocessing = None if settings.preprocess is None else load_preprocessing(settings.preprocess)
     source = _calibration(settings)
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
@@ -85,7 +87,8 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
         sample = _sample(network, images, folder)
         network.check(sample.values(FLOAT_IMAGES))
         with new_bundle(settings.output, force=settings.force) as staging:
-            work = _Export(settings, network, images, sample, preprocessing, _classes(settings, source), progress)
+            classes = _classes(settings, source)
+            work = _Export(settings, target, network, images, sample, preprocessing, classes, progress)
             record, notices = work.write(staging)
     record["seconds"] = round(time.perf_counter() - began, 3)
     skipped = [] if source is None else [f"skipped a calibration image: {why}" for why in source.skipped]
@@ -106,6 +109,7 @@ class _Export:
 
     Args:
         settings: the call.
+        target: the device that it is for.
         network: the float reference.
         images: for calibration; None in a float export.
         sample: the images that proofs run on.
@@ -115,6 +119,7 @@ class _Export:
     """
 
     settings: ExportSettings
+    target: Target
     network: FloatModel
     images: ImageSet | None
     sample: ImageSet
@@ -153,11 +158,12 @@ class _Export:
             else (f"the batch of the network, {given}, becomes {bound}: --batch gives another",)
         )
 
-    def _write_pair(self, model: ir.Model, precision: str, staging: Path) -> None:
+    def _write_pair(self, model: ir.Model, precision: Literal["float", "int8"], staging: Path) -> None:
         bound = model.clone()
         set_batch(bound, self.settings.batch)
         bound.producer_name, bound.producer_version = "edgegap", __version__
-        ir.save(bound, staging / f"{precision}.onnx")
+        lowered = precision == "int8" and self.target.activation == "int8"
+        ir.save(with_int8_activations(bound) if lowered else bound, staging / f"{precision}.onnx")
         (staging / f"{precision}.tflite").write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
 
     def _quantize(self, images: ImageSet) -> Quantized:
@@ -178,7 +184,7 @@ class _Export:
             quantized.input_grid if self.settings.io == "int8" else None,
             output_grid(quantized.model),
             bound_lsb=None if inexact else 0,
-            target=self.settings.target,
+            target=DESKTOP,
             progress=self.progress,
         )
 
@@ -199,7 +205,8 @@ class _Export:
             output_scale=grid.scale if grid else None,
             output_zero_point=grid.zero_point if grid else None,
             recipe=settings.recipe if quantized else None,
-            target=settings.target if quantized else None,
+            target=self.target.name if quantized else None,
+            activation=self.target.activation if quantized else None,
             calibration=settings.calibration if quantized else None,
             calibration_images=quantized.images if quantized else 0,
             calibration_hashes=self._calibration_hashes(),

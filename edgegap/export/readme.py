@@ -22,13 +22,29 @@ _ONNX = Template("""
 ```python
 import numpy as np, onnxruntime
 options = onnxruntime.SessionOptions()
-options.add_session_config_entry("session.x64quantprecision", "1")  # only where the CPU has AVX2 and no VNNI
+options.add_session_config_entry("$option", "1")  # $when
 session = onnxruntime.InferenceSession("$file", options)
 logits = session.run(None, {session.get_inputs()[0].name: images})[0]  # images: $images
 ```
 
-Without that option ONNX Runtime's int8 kernels saturate on x86 CPUs with AVX2 and without VNNI: other integers.
+$why
 """)
+
+_OPTIONS = {
+    "uint8": {
+        "option": "session.x64quantprecision",
+        "when": "only where the CPU has AVX2 and no VNNI",
+        "why": "Without that option ONNX Runtime's int8 kernels saturate on x86 CPUs with AVX2 and without VNNI: "
+        "other integers.",
+    },
+    "int8": {
+        "option": "session.qdqisint8allowed",
+        "when": "only x86 CPUs need it",
+        "why": "The activations of int8.onnx are int8: without that option ONNX Runtime computes a part of them in "
+        "float on x86, and gives other integers. ARM needs no option.",
+    },
+}
+"""What ONNX Runtime needs to be told, by the type of activations in int8.onnx."""
 
 _TFLITE = Template("""
 ## LiteRT
@@ -42,10 +58,11 @@ logits = net.get_tensor(net.get_output_details()[0]["index"])
 ```
 """)
 
-_INTEGERS = (
+_INTEGERS = Template(
     "the int8 files take integers, which `pixel_integers` of quantization.json gives for every pixel of every channel: "
-    "int8 as they stand (TFLite, NHWC), uint8 with 128 added (ONNX, NCHW). The float files take float32."
+    "int8 as they stand (TFLite, NHWC), $onnx (ONNX, NCHW). The float files take float32."
 )
+_SPELLED = {"uint8": "uint8 with 128 added", "int8": "the same"}
 
 
 def bundle_readme(manifest: Manifest) -> str:
@@ -66,18 +83,21 @@ def bundle_readme(manifest: Manifest) -> str:
         if record is None
         else ", ".join(f"{key} {value}" for key, value in record.items() if value is not None)
     )
+    activation = manifest.activation or "uint8"
+    integers = manifest.io == "int8"
+    takes = _INTEGERS.substitute(onnx=_SPELLED[activation]) if integers else "float32; ONNX is NCHW, TFLite is NHWC."
     text = _TEXT.substitute(
         model=manifest.model,
         version=manifest.tools["edgegap"],
         head=manifest.head,
         exactness=exactness,
         files=files,
-        input=_INTEGERS if manifest.io == "int8" else "float32; ONNX is NCHW, TFLite is NHWC.",
+        input=takes,
         preprocessing=f"{steps}; value = (pixel * scale - mean) / std." if record else f"{steps}.",
     )
-    onnx, tflite = ("uint8", "int8") if manifest.io == "int8" else ("float32", "float32")
+    onnx, tflite = (activation, "int8") if integers else ("float32", "float32")
     sections = ((_ONNX, ".onnx", f"{onnx} {[n, c, h, w]}"), (_TFLITE, ".tflite", f"{tflite} {[n, h, w, c]}"))
     for section, suffix, images in sections:
         last = [name for name in names if name.endswith(suffix)][-1:]  # the int8 file, where there is one
-        text += "".join(section.substitute(file=name, images=images) for name in last)
+        text += "".join(section.substitute(file=name, images=images, **_OPTIONS[activation]) for name in last)
     return text

@@ -25,7 +25,7 @@ class ExportSettings:
         input_shape: C, H, W.
         classes: a file of class names.
         recipe: a name or a `.toml`.
-        target: a name or a `.toml`.
+        target: of the device that the bundle is for: a name or a `.toml`.
         formats: which of 'onnx' and 'tflite' to keep.
         io: whether the int8 files take and give float values, or integers.
         batch: images per run of the exported files.

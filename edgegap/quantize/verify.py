@@ -16,6 +16,7 @@ from edgegap.errors import InternalError
 from edgegap.graph.nodes import constant, describe, operand, sole_consumer
 from edgegap.quantize.lower import ARITHMETIC, PASSING
 from edgegap.quantize.parameters import Grid
+from edgegap.quantize.signed import unsigned
 
 
 def verify_normal_form(model: ir.Model) -> None:
@@ -35,7 +36,10 @@ def verify_normal_form(model: ir.Model) -> None:
 
 
 def grid_of(value: ir.Value) -> Grid | None:
-    """The grid that an integer or dequantized activation of a QDQ model lies on, or None where no node states it."""
+    """The grid that an integer or dequantized activation of a QDQ model lies on, or None where no node states it.
+
+    It is the uint8 grid, for int8 activations too.
+    """
     node = value.producer()
     if node is not None and node.op_type in ("QuantizeLinear", "DequantizeLinear"):
         return _stated(node)
@@ -51,7 +55,7 @@ def _stated(node: ir.Node) -> Grid | None:
     scale, zero = constant(operand(node, 1)), constant(operand(node, 2))
     if scale is None or zero is None or scale.size != 1:
         return None
-    return Grid(float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0]))
+    return Grid(float(scale.reshape(-1)[0]), int(unsigned(zero).reshape(-1)[0]))
 
 
 def _verify_arithmetic(node: ir.Node) -> None:

@@ -19,7 +19,7 @@ class Task:
 
     Args:
         scripts: Python files that lie side by side where they run; the first is run, as `python -I FIRST job.json`.
-        files: what they read, by its field in job.json, where it becomes {path, sha256}.
+        files: what they read, by its field in job.json, where it becomes {path, sha256, activation}.
         runtime: the runtime they import, named as pip names it: it decides the environment.
         record: the rest of job.json.
     """
@@ -57,8 +57,20 @@ class Task:
             paths: where each of `files` lies on the device, absolute or beside job.json; where it lies here if None.
         """
         places = paths or {field: str(path.resolve()) for field, path in self.files.items()}
-        entries = {field: {"path": places[field], "sha256": digest} for field, digest in self.hashes().items()}
+        entries = {
+            field: {"path": places[field], "sha256": digest, "activation": _activation(self.files[field])}
+            for field, digest in self.hashes().items()
+        }
         return json.dumps({**entries, "runtime": self.runtime, **self.record})
+
+
+def _activation(file: Path) -> str | None:
+    """The type of activations in an .onnx file, which ONNX Runtime's options depend on; None for other files."""
+    if file.suffix != ".onnx":
+        return None
+    from edgegap.quantize.signed import activation_of  # noqa: PLC0415  # imports onnx: not with edgegap.run
+
+    return activation_of(file)
 
 
 class Device(Protocol):

@@ -74,17 +74,15 @@ class _OnnxRuntime:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         self.module = importlib.import_module("onnxruntime")
         self.version: str = self.module.__version__
-        self.options: list[dict[str, str]] = []
 
     def load(self, artifact: Path, job: dict[str, Any], folder: Path) -> None:
         options = self.module.SessionOptions()
         options.intra_op_num_threads = job["threads"]
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        why = why_exact_kernels()
-        if why:
-            options.add_session_config_entry("session.x64quantprecision", "1")
-            self.options.append({"key": "session.x64quantprecision", "value": "1", "why": why})
+        self.options = exact_options(job["activation"])
+        for option in self.options:
+            options.add_session_config_entry(option["key"], option["value"])
         if job["optimized"]:
             options.optimized_model_filepath = str(folder / OPTIMIZED)
         self.session = self.module.InferenceSession(str(artifact), options, providers=["CPUExecutionProvider"])
@@ -214,13 +212,33 @@ def undelegated_ops(ops: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"op_name": op["op_name"], "index": op["index"]} for op in left]
 
 
+def exact_options(activation: str) -> list[dict[str, str]]:
+    """The options with which ONNX Runtime's int8 kernels are exact here: key, value and why.
+
+    The two exclude each other: session.x64quantprecision makes weights uint8, and there are no s8 x u8 kernels.
+
+    Args:
+        activation: type of the model's activations, 'uint8' or 'int8'.
+    """
+    if activation == "int8":
+        why = "its activations are int8: on x86 ONNX Runtime would compute a part of them in float"
+        return [{"key": "session.qdqisint8allowed", "value": "1", "why": why}] if is_x86() else []
+    unsafe = why_exact_kernels()
+    return [{"key": "session.x64quantprecision", "value": "1", "why": unsafe}] if unsafe else []
+
+
+def is_x86() -> bool:
+    """Whether this machine has an x86 CPU."""
+    return platform.machine().lower() in ("x86_64", "amd64", "i686")
+
+
 def why_exact_kernels(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
     """Why ONNX Runtime needs session.x64quantprecision here, or None where its default kernels are exact.
 
     MLAS multiplies u8 by s8 with VPMADDUBSW on AVX2 without VNNI, whose 16-bit sums saturate. Where the CPU's flags
     cannot be read the option is set as well: it then costs speed, never correctness.
     """
-    if platform.machine().lower() not in ("x86_64", "amd64", "i686"):
+    if not is_x86():
         return None
     try:
         lines = cpuinfo.read_text().splitlines()
@@ -352,8 +370,8 @@ class Events:
             self.send("progress", done=done, total=total)
 
 
-def load(job: dict[str, Any], artifact: Path, folder: Path) -> Runtime:
-    """The job's runtime, with the artifact in it."""
+def load(job: dict[str, Any], field: str, artifact: Path, folder: Path) -> Runtime:
+    """The job's runtime, with the verified file of a field in it."""
     if job["runtime"] not in RUNTIMES:
         raise RunnerError("input", f"no runtime is named '{job['runtime']}'; there are {', '.join(RUNTIMES)}")
     try:
@@ -361,7 +379,7 @@ def load(job: dict[str, Any], artifact: Path, folder: Path) -> Runtime:
     except Exception as error:  # an import fails in many ways: not installed, wrong NumPy, missing system library
         raise RunnerError("import", f"{type(error).__name__}: {error}") from error
     try:
-        runtime.load(artifact, job, folder)
+        runtime.load(artifact, job | {"activation": job[field]["activation"]}, folder)
     except RunnerError:
         raise
     except Exception as error:  # each runtime raises its own classes
@@ -383,7 +401,7 @@ def execute(job: dict[str, Any], folder: Path, events: Events) -> None:
     total, start = len(images), finished(folder, len(images))
 
     began = time.perf_counter()
-    runtime = load(job, artifact, folder)
+    runtime = load(job, "artifact", artifact, folder)
     load_ms = (time.perf_counter() - began) * 1e3
     expected = runtime.input()
     batch = expected["shape"][0] if expected["shape"] else 1

@@ -39,11 +39,12 @@ def test_a_users_file_loads_by_its_path(tmp_path: Path) -> None:
     [
         ("[ranges]", "extra = 1\n[ranges]", "unknown key 'extra'", 3),
         ('method = "mse"', 'method = "mse"\npercentile = 99.9', r"unknown key 'ranges\.percentile'", 5),
-        ('method = "mse"', 'method = "entropy"', r"ranges\.method is 'entropy'", 4),
-        ('method = "mse"', "method = 3", r"'ranges\.method' is 3, not a str", 4),
-        ("bias_correction = true", "bias_correction = 1", "is 1, not a bool", 7),
+        ('method = "mse"', 'method = "entropy"', r"'ranges\.method' is 'entropy'", 4),
+        ('method = "mse"', "method = 3", r"'ranges\.method' is 3", 4),
+        ("bias_correction = true", "bias_correction = 1", "is 1, not true or false", 7),
         ("[ranges]\nmethod", "ranges = 1\n[other]\nmethod", "unknown key 'other'", 4),
-        ('"mine"', "7", "'description' is 7, not a str", 1),
+        ('[ranges]\nmethod = "mse"', 'ranges.method = "ms"', r"'ranges\.method' is 'ms'", 3),
+        ('"mine"', "7", "'description' is 7, not a text", 1),
     ],
 )
 def test_a_mistake_is_named_with_file_and_line(tmp_path: Path, wrong: str, by: str, what: str, line: int) -> None:
