@@ -37,7 +37,7 @@ class Manifest:
     Args:
         model: what was exported, as the user named it.
         head: 'gap', 'gap-linear', 'fc' or 'none'.
-        classes: names in the order of the outputs, or None where nobody gave any.
+        classes: names in the order of the outputs, as data calls them, or None where nobody gave any.
         preprocessing: the record that turns images into inputs, or None where the data is preprocessed already.
         input_shape: N, C, H, W.
         outputs: how many.
@@ -57,6 +57,7 @@ class Manifest:
         inexact: the first op that is not exact, and why.
         files: what was exported.
         tools: versions of EdgeGAP and of what it used.
+        titles: what people call the classes, where that is something else.
         activation: type of the activations in int8.onnx; None in a float bundle, and in one that does not say.
         format_version: of this record.
     """
@@ -81,8 +82,14 @@ class Manifest:
     inexact: str | None
     files: tuple[FileEntry, ...]
     tools: dict[str, str]
+    titles: tuple[str, ...] | None = None
     activation: Literal["uint8", "int8"] | None = None
     format_version: int = FORMAT_VERSION
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What to call the classes, in the order of the outputs; None where nobody said."""
+        return self.titles or self.classes
 
     def to_json(self) -> dict[str, Any]:
         """As JSON holds it."""

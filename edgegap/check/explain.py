@@ -108,7 +108,7 @@ def explain(
             everything = load_images(bundle, opened, folder / "images.npy", progress)
             some = subset(everything, samples or len(everything), folder / "some.npy")
             maps = work.maps(some)
-            summary = compare_maps(maps, some.names, bundle.manifest.classes)
+            summary = compare_maps(maps, some.names, bundle.manifest.class_names)
             entries += work.draw(some, maps, _chosen(maps), staging, len(entries))
             notices = [f"skipped an image: {why}" for why in opened.skipped]
         record = {
@@ -174,7 +174,7 @@ class _Explanation:
         k = drawing.index
         answer, label = int(maps.classes[k]), int(images.labels[k])
         pearson, iou = similarity(maps.float_maps[k], maps.int8_maps[k])
-        names = self._manifest.classes
+        names = self._manifest.class_names
         return {
             "file": "",
             "image": images.names[k],

@@ -66,7 +66,7 @@ class Findings:
         some = subset(self.images, MAP_IMAGES, self.folder / "maps.npy")
         grid = OutputGrid(self.int8.scale or 1.0, manifest.output_zero_point or 0)
         maps = class_maps(network, artifact, manifest.head, some, self._input_grid(), grid, self.progress)
-        return compare_maps(maps, some.names, manifest.classes).to_json()
+        return compare_maps(maps, some.names, manifest.class_names).to_json()
 
     def shift(self) -> dict[str, Any] | None:
         """The `shift` of a record; None for images that are not pixels."""
@@ -111,7 +111,7 @@ def lint(
         progress: told how far it is.
     """
     manifest = bundle.manifest
-    names = manifest.classes or tuple(map(str, range(manifest.outputs)))
+    names = manifest.class_names or tuple(map(str, range(manifest.outputs)))
     record = None if manifest.preprocessing is None else Preprocessing.from_json(manifest.preprocessing)
     lines = lint_images(images, record, names, manifest.calibration_hashes)
     if labels is None:

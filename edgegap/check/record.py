@@ -38,11 +38,12 @@ def record_of(
         identities: of the int8 runs.
     """
     manifest, reference = bundle.manifest, rows[0]
+    names = manifest.class_names
     results = [result_of(row, reference, labels) for row in rows[1:]]
     n = len(reference.logits)
     int8 = next((row for row in rows if row.scale is not None), None)
-    classes = [] if int8 is None else per_class(labels, reference.predictions, int8.predictions, manifest.classes)
-    confused = [] if int8 is None else confusions(labels, reference.predictions, int8.predictions, manifest.classes)
+    classes = [] if int8 is None else per_class(labels, reference.predictions, int8.predictions, names)
+    confused = [] if int8 is None else confusions(labels, reference.predictions, int8.predictions, names)
     here = [row.result for row in rows if row.target == DESKTOP]
     return {
         "schema": "edgegap.check/1",
@@ -51,7 +52,7 @@ def record_of(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "bundle_model": manifest.model,
         "head": manifest.head,
-        "classes": manifest.classes,
+        "classes": names,
         "exactness": manifest.exactness,
         "reference": reference_of(reference, labels),
         "results": results,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgegap.data.batch import Batch, batches
-from edgegap.data.classes import read_classes
+from edgegap.data.classes import read_classes, read_titles
 from edgegap.data.preprocess import PRESETS, Preprocessing, load_preprocessing
 from edgegap.data.source import DataSource, Sample
 from edgegap.data.spec import open_data
@@ -18,4 +18,5 @@ __all__ = [
     "load_preprocessing",
     "open_data",
     "read_classes",
+    "read_titles",
 ]

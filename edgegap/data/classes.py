@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,19 @@ def read_classes(path: Path) -> tuple[str, ...]:
     if not seen:
         raise DataError("no class in it", where=str(path), hint="Give a text file with one class a line.")
     return tuple(seen)
+
+
+def read_titles(path: Path) -> tuple[str, ...]:
+    """What to call each class of a file that `read_classes` accepts: the words after the first, up to a comma.
+
+    The first word itself where there are no more, and beside the others where two classes would be called the same.
+    """
+    lines = [line.split(maxsplit=1) for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    titles = [line[-1].split(",")[0].strip() or line[0] for line in lines]
+    count = Counter(titles)
+    return tuple(
+        title if count[title] == 1 else f"{title} ({line[0]})" for title, line in zip(titles, lines, strict=True)
+    )
 
 
 def class_indices(names: Sequence[str], classes: tuple[str, ...], where: str) -> list[int]:

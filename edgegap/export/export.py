@@ -19,7 +19,7 @@ from edgegap.bundle import MANIFEST, FileEntry, Manifest, describe_file, new_bun
 from edgegap.check.images import MAKE_ROOM, ImageSet, save_images
 from edgegap.check.linter import few_calibration_images, image_hashes, lint_images, spread
 from edgegap.check.predict import OutputGrid
-from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes
+from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes, read_titles
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import InternalError
 from edgegap.export.model import FloatModel, load_model
@@ -196,6 +196,7 @@ class _Export:
             model=settings.model,
             head=head_of(self.network.model),
             classes=self.classes,
+            titles=self._titles(),
             preprocessing=None if self.preprocessing is None else self.preprocessing.to_json(),
             input_shape=(settings.batch, *shape_of(graph.inputs[0])[1:]),
             outputs=self._outputs(),
@@ -220,6 +221,10 @@ class _Export:
         names = self.classes or tuple(map(str, range(self._outputs())))
         few = few_calibration_images(len(images), len(names))
         return [*lint_images(images, self.preprocessing, names), *([] if few is None else [few])]
+
+    def _titles(self) -> tuple[str, ...] | None:
+        titles = None if self.settings.classes is None else read_titles(self.settings.classes)
+        return None if titles == self.classes else titles
 
     def _outputs(self) -> int:
         return int(np.prod(shape_of(self.network.model.graph.outputs[0])[1:]))

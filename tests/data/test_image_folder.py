@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from edgegap.data import load_preprocessing, open_data
+from edgegap.data import load_preprocessing, open_data, read_classes, read_titles
 from edgegap.data.folder import FolderSource, decode
 from edgegap.errors import DataError
 
@@ -64,6 +64,13 @@ def test_a_classes_file_gives_labels_and_order(tmp_path: Path) -> None:
     assert source.classes == ("wasp", "bee,", "bee", "ant")
     assert [(sample.name, sample.label) for sample in source] == [("bee/1.png", 2), ("bee/2.png", 2), ("ant/1.png", 3)]
     assert [sample.name for sample in source.take(2)] == ["bee/1.png", "ant/1.png"]
+
+
+def test_titles_are_the_words_behind_the_folders_name_and_tell_every_class_from_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "classes.txt"
+    path.write_text("n01 great tench, Tinca\n\nn02 crane, a bird\nn03 crane\nn04\nn05 ,\n")
+    assert read_titles(path) == ("great tench", "crane (n02)", "crane (n03)", "n04", "n05")
+    assert len(read_titles(path)) == len(read_classes(path))
 
 
 def test_subfolders_missing_from_the_classes_file_are_named(tmp_path: Path) -> None:
