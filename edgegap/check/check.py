@@ -38,7 +38,7 @@ class Checked:
 
     Args:
         record: the JSON record, 'edgegap.check/1'.
-        target: the name of the device's profile.
+        target: the device, as the record calls it.
         broken: identities in which an integer differs by more than its bound.
         notices: one line each on what a user should know.
     """
@@ -102,7 +102,7 @@ def check(bundle: Bundle, settings: CheckSettings, progress: Progress) -> Checke
     if labels is None:
         notices.append("not every image has a label: agreement is reported, accuracy and drop are not")
     broken = tuple(identity for identity in identities if not identity.holds)
-    return Checked(record, target.name, broken, (*notices, *record["lint"]))
+    return Checked(record, further[-1].target if settings.where.elsewhere else DESKTOP, broken, (*notices, *record["lint"]))
 
 
 def _predictions(bundle: Bundle, runs: Sequence[Run], images: ImageSet, threads: int) -> list[Prediction]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgegap.bundle import FileEntry
 from edgegap.errors import InputError
 from edgegap.run.job import Runtime
+from edgegap.run.local import DESKTOP
 from edgegap.run.target import Target
 
 READS: dict[Runtime, str] = {"onnxruntime": "onnx", "ai-edge-litert": "tflite", "tflite-runtime": "tflite"}
@@ -24,7 +25,7 @@ class Run:
     Args:
         entry: the file.
         runtime: reads its format.
-        target: the profile of the device that it runs on.
+        target: the profile of the device that it runs on, or words that tell it from this machine.
     """
 
     entry: FileEntry
@@ -68,4 +69,5 @@ def further_runs(
     else:
         own = [runtime for runtime in EXACT if runtime in target.runtimes]
         wanted = requested or own or ["tflite-runtime"]
-    return [Run(entry, runtime, target.name) for entry in files for runtime in wanted if READS[runtime] == entry.format]
+    name = f"{DESKTOP} over ssh" if elsewhere and target.name == DESKTOP else target.name
+    return [Run(entry, runtime, name) for entry in files for runtime in wanted if READS[runtime] == entry.format]

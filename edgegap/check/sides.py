@@ -47,12 +47,11 @@ class Comparer:
             rows: what each gave.
             own: how many of them are this machine's, in each format's own runtime.
         """
-        int8 = [(run, row) for run, row in zip(runs, rows, strict=True) if run.entry.precision == "int8"]
-        mine = [pair for pair in int8 if pair[0] in runs[:own]]
+        both = list(zip(runs, rows, strict=True))
+        mine = [pair for pair in both[:own] if pair[0].entry.precision == "int8"]
         pairs = [(mine[0], mine[1])] if len(mine) == 2 else []
-        for further in int8:
-            if further not in mine:
-                pairs.append((next(pair for pair in mine if pair[0].entry == further[0].entry), further))
+        for run, row in both[own:]:
+            pairs += [(pair, (run, row)) for pair in mine if pair[0].entry == run.entry]
         return [self._compare(*pair) for pair in pairs]
 
     def _compare(self, a: tuple[Run, Row], b: tuple[Run, Row]) -> Identity:

@@ -60,8 +60,8 @@ def command(
     settings = CheckSettings(data, max_drop_pp=max_drop_pp, where=where_of(options), **options)
     with progress_bars() as progress:
         checked = check(opened, settings, progress)
-    name = re.sub(r"[^A-Za-z0-9.-]+", "-", data).strip("-.")[-80:]
-    write_json(bundle / "checks" / f"{name}-{checked.target}.json", checked.record)
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{data[-80:]}-{checked.target}").strip("-.")
+    write_json(bundle / "checks" / f"{name}.json", checked.record)
     emit(checked.record, checked.notices, json_path, show_check)
     for identity in checked.broken:
         sides = [f"{identity.artifacts[k]} in {identity.runtimes[k]} on {identity.targets[k]}" for k in (0, 1)]

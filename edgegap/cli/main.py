@@ -13,7 +13,9 @@ from edgegap.cli.interrupt import Interrupt
 from edgegap.errors import EXIT_STATUS, EdgeGapError, InternalError, exit_status
 
 _VERBS = {
+    "bench": "Measure latency, memory and size of a bundle's files.",
     "check": "Compare a bundle's files with the float network on a data set.",
+    "doctor": "Say what a device lacks, and how to get it; set up emulated boards.",
     "explain": "Draw class confidence maps, float beside int8.",
     "export": "Write a network as ONNX and TFLite, float and int8.",
     "recipes": "Show how ranges and weights can be chosen.",

@@ -62,7 +62,7 @@ def reported(task: Task, error: Event, tail: str, place: str) -> EdgeGapError:
     where = error["where"] or artifact
     match kind:
         case "hash":
-            return DeviceError(message, where=where, hint="It was changed since the job began: run it again.")
+            return DeviceError(f"{message} ({place})", where=where, hint="It was changed since: run it again.")
         case "import":
             hint = f"Install it there: pip install {task.runtime}"
             return RuntimeFailure(f"{task.runtime} cannot be imported: {message}", where=place, hint=hint)
@@ -71,6 +71,6 @@ def reported(task: Task, error: Event, tail: str, place: str) -> EdgeGapError:
         case "memory":
             return RuntimeFailure(f"out of memory: {message}", where=where, hint=OUT_OF_MEMORY)
         case "disk":
-            return DiskError(f"{message} (the outputs of {artifact})", where=where, hint=MAKE_ROOM)
+            return DiskError(f"{message} (the outputs of {artifact}, {place})", where=where, hint="Make room there.")
     verb = "load" if kind == "load" else "run"
     return RuntimeFailure(f"{task.runtime} cannot {verb} it: {message}", where=where, hint=tail or None)
