@@ -102,7 +102,8 @@ def check(bundle: Bundle, settings: CheckSettings, progress: Progress) -> Checke
     if labels is None:
         notices.append("not every image has a label: agreement is reported, accuracy and drop are not")
     broken = tuple(identity for identity in identities if not identity.holds)
-    return Checked(record, further[-1].target if settings.where.elsewhere else DESKTOP, broken, (*notices, *record["lint"]))
+    place = further[-1].target if settings.where.elsewhere else DESKTOP
+    return Checked(record, place, broken, (*notices, *record["lint"]))
 
 
 def _predictions(bundle: Bundle, runs: Sequence[Run], images: ImageSet, threads: int) -> list[Prediction]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from edgegap import __version__
 from edgegap.report.compare import Comparison, compare
-from edgegap.report.plots import class_plot, interval_plot, layer_plot
+from edgegap.report.plots import class_plot, interval_plot, layer_plot, sustained_plot
 from edgegap.report.records import BundleRecords, Record
 from edgegap.report.selection import shown_classes, shown_layers
 from edgegap.report.templates import environment
@@ -64,11 +64,13 @@ class BundleView:
         records: of the bundle.
         checks: the newest first.
         pictures: of its class maps.
+        sustained: latency over time as SVG, each with its runtime, number of threads and device.
     """
 
     records: BundleRecords
     checks: Sequence[CheckView]
     pictures: Sequence[Picture]
+    sustained: Sequence[tuple[str, Markup]]
 
 
 def render_page(bundles: Sequence[BundleRecords]) -> str:
@@ -87,7 +89,7 @@ def render_page(bundles: Sequence[BundleRecords]) -> str:
 
 def _bundle(name: str, records: BundleRecords, room: int) -> BundleView:
     checks = [_check(f"{name}c{k}", file, record) for k, (file, record) in enumerate(records.checks.items())]
-    return BundleView(records, checks, _pictures(records, room))
+    return BundleView(records, checks, _pictures(records, room), _sustained(name, records))
 
 
 def _check(name: str, file: str, record: Record) -> CheckView:
@@ -101,6 +103,18 @@ def _check(name: str, file: str, record: Record) -> CheckView:
     }
     safe = {key: None if svg is None else Markup(svg) for key, svg in plots.items()}  # noqa: S704  # written as XML
     return CheckView(file, record, verdict(record), int8_result(record), classes, layers, safe)
+
+
+def _sustained(name: str, records: BundleRecords) -> list[tuple[str, Markup]]:
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for file, bench in records.benches.items():
+        for row in (row for row in bench["results"] if row["sustained"]):
+            threads = "1 thread" if row["threads"] == 1 else f"{row['threads']} threads"
+            groups.setdefault((file, f"{row['runtime']}, {threads}, {row['target']}"), []).append(row)
+    return [
+        (caption, Markup(sustained_plot(f"{name}s{k}", rows)))  # noqa: S704  # written as XML
+        for k, ((_, caption), rows) in enumerate(groups.items())
+    ]
 
 
 def _pictures(records: BundleRecords, room: int) -> list[Picture]:

@@ -130,6 +130,26 @@ def cost_plot(name: str, every: Sequence[Point], unit: str) -> str:
         return to_svg(figure, name, f"Top-1 against {unit}. No other file beats these in both: {said}.")
 
 
+def sustained_plot(name: str, rows: Sequence[dict[str, Any]]) -> str:
+    """Latency over time, of files that took turns: the median of each window as a line, up to its 90th percentile."""
+    with plot(220) as (figure, axes):
+        for row in rows:
+            colour = ACCENT if row["artifact"].startswith("int8") else MUTED
+            minutes = [window["at_s"] / 60 for window in row["sustained"]]
+            p50 = [window["p50_ms"] for window in row["sustained"]]
+            axes.plot(minutes, p50, color=colour, linewidth=1.5, label=clipped(row["artifact"], _NAME))
+            p90 = [window["p90_ms"] for window in row["sustained"]]
+            axes.fill_between(minutes, p50, p90, color=colour, alpha=0.25, linewidth=0)
+        axes.set_ylim(bottom=0)
+        figure.legend(loc="outside upper left", ncols=len(rows), frameon=False)
+        axes.grid(axis="y")
+        axes.set_xlabel("minutes")
+        axes.set_ylabel("latency, ms")
+        ends = [(row["artifact"], row["sustained"][0]["p50_ms"], row["sustained"][-1]["p50_ms"]) for row in rows]
+        said = "; ".join(f"{clipped(file, 40)} {number(a, 3)} to {number(b, 3, 'ms')}" for file, a, b in ends)
+        return to_svg(figure, name, f"Latency over time, from the first to the last window: {said}.")
+
+
 def _front(every: Sequence[Point]) -> list[Point]:
     front: list[Point] = []
     for point in sorted(every, key=lambda p: (p.cost, -p.top1_pct)):

@@ -24,6 +24,7 @@ import statistics
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -91,7 +92,8 @@ class _OnnxRuntime:
         missing = set(job["tensors"]) - {output.name for output in self.outputs}
         if missing:
             raise RunnerError("input", f"these are not outputs of it: {', '.join(sorted(missing))}")
-        self.tensors: list[str] = job["tensors"]
+        self.name = only(self.session.get_inputs()).name
+        self.wanted = [self.outputs[0].name, *job["tensors"]]
 
     def input(self) -> dict[str, Any]:
         entry = only(self.session.get_inputs())
@@ -105,9 +107,8 @@ class _OnnxRuntime:
         return {"session": self.options, "outputs": outputs, "undelegated": []}
 
     def run(self, values: np.ndarray) -> Batch:
-        names = [self.outputs[0].name, *self.tensors]
-        arrays = self.session.run(names, {self.session.get_inputs()[0].name: values})
-        return dict(zip(["", *self.tensors], arrays, strict=True))
+        arrays = self.session.run(self.wanted, {self.name: values})
+        return dict(zip(["", *self.wanted[1:]], arrays, strict=True))
 
 
 class _LiteRT:
@@ -132,9 +133,12 @@ class _LiteRT:
             )
         entry = only(self.interpreter.get_input_details())
         signature = [int(size) for size in entry["shape_signature"]]
+        if -1 in signature[1:]:
+            raise RunnerError("input", f"its input leaves sizes open: {signature}; only the batch may be")
         if signature and signature[0] == -1:
             self.interpreter.resize_tensor_input(entry["index"], [job["batch"] or 1, *entry["shape"][1:]])
         self.interpreter.allocate_tensors()
+        self.index = entry["index"]
         self.output = self.interpreter.get_output_details()[0]
         found: dict[str, list[int]] = {}
         for tensor in self.interpreter.get_tensor_details():
@@ -142,7 +146,7 @@ class _LiteRT:
         for name in job["tensors"]:
             if len(found.get(name, [])) != 1:
                 raise RunnerError("input", f"{len(found.get(name, []))} of its tensors are named '{name}'")
-        self.tensors = {name: found[name][0] for name in job["tensors"]}
+        self.wanted = {"": self.output["index"], **{name: found[name][0] for name in job["tensors"]}}
 
     def input(self) -> dict[str, Any]:
         return tflite_facts(self.interpreter.get_input_details()[0])
@@ -153,10 +157,9 @@ class _LiteRT:
         return {"session": [], "outputs": outputs, "undelegated": undelegated}
 
     def run(self, values: np.ndarray) -> Batch:
-        self.interpreter.set_tensor(self.interpreter.get_input_details()[0]["index"], values)
+        self.interpreter.set_tensor(self.index, values)
         self.interpreter.invoke()
-        wanted = {"": self.output["index"], **self.tensors}
-        return {name: self.interpreter.get_tensor(index) for name, index in wanted.items()}
+        return {name: self.interpreter.get_tensor(index) for name, index in self.wanted.items()}
 
 
 class _TfliteRuntime(_LiteRT):
@@ -441,11 +444,11 @@ def execute(job: dict[str, Any], folder: Path, events: Events) -> None:
     )
 
 
-def main(path: Path) -> int:
-    """Run the job at `path`; 0 when it was done, 1 after an `error` event."""
+def main(path: Path, work: Callable[[dict[str, Any], Path, Events], None] = execute) -> int:
+    """Do `work` on the job at `path`; 0 when it was done, 1 after an `error` event."""
     events = Events(path.parent)
     try:
-        execute(json.loads(path.read_text(encoding="utf-8")), path.parent, events)
+        work(json.loads(path.read_text(encoding="utf-8")), path.parent, events)
     except BrokenPipeError:  # nobody listens any more
         return 1
     except RunnerError as error:

@@ -265,7 +265,7 @@ def run(request: Request) -> None:
                     path.unlink()
             return
         for path in sorted(folder.iterdir()):
-            if path.name not in {*request["texts"], "done.txt"}:
+            if path.is_file() and path.name not in {*request["texts"], "done.txt"}:
                 say("file", name=path.name, size=path.stat().st_size)
                 with open(path, "rb") as file:
                     shutil.copyfileobj(file, sys.stdout.buffer)

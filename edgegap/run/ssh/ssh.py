@@ -92,7 +92,7 @@ class Ssh:
                     raise DeviceError(
                         f"{error.what}, and did so again and again",
                         where=self.place,
-                        hint="What is finished is kept there: when it is back, the same command with --resume goes on.",
+                        hint="What is finished is kept there: when it is back, the same check with --resume goes on.",
                     ) from error
                 self._progress(f"{self.place}: {error.what}; trying again in {delays[0]:g} s", 0, None)
             self._connection.wait(delays.pop(0))

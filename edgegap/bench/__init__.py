@@ -1,0 +1,1 @@
+"""How fast and how large: latency, memory, heat, and in emulation instructions."""
