@@ -13,7 +13,7 @@ HEAVY |= {"scipy", "sklearn", "jinja2", "matplotlib", "jsonschema"}
 # A module may import its own package and those of the layers below.
 LAYERS = [
     {"errors", "progress", "ort"},
-    {"resources", "disk", "usercode", "schema"},
+    {"resources", "disk", "usercode", "schema", "cache"},
     {"settings_file"},
     {"data"},
     {"graph"},

@@ -6,13 +6,13 @@ Python 3.11, so it gets an environment of its own, made on first use.
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 
+from edgegap.cache import MAKE_ROOM, cache
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import RuntimeFailure
 from edgegap.progress import Progress, silent
@@ -37,8 +37,6 @@ _MACHINES = ("x86_64", "aarch64")
 _PROBE = "import os, sys, venv; print('%d.%d' % sys.version_info[:2], os.path.realpath(sys.executable))"
 _IMPORTS = "import numpy, tflite_runtime.interpreter"
 
-_MAKE_ROOM = "Make room there, or point XDG_CACHE_HOME at a folder with more."
-
 
 def python_for(runtime: str, progress: Progress = silent) -> list[str]:
     """The command line of an interpreter on this machine that can import a runtime.
@@ -54,17 +52,13 @@ def python_for(runtime: str, progress: Progress = silent) -> list[str]:
     if runtime != "tflite-runtime":
         return [sys.executable]
     base = _base_python()
-    folder = _cache() / sha256("\n".join([_REQUIREMENTS, platform.machine(), *base]).encode()).hexdigest()[:16]
+    folder = (
+        cache("environments") / sha256("\n".join([_REQUIREMENTS, platform.machine(), *base]).encode()).hexdigest()[:16]
+    )
     if not folder.is_dir():
         progress("making an environment for tflite-runtime", 0, None)
         _make(folder, base[1])
     return [str(folder / "bin" / "python")]
-
-
-def _cache() -> Path:
-    """Where environments are kept. The XDG Base Directory Specification has a relative path ignored."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else Path.home() / ".cache") / "edgegap" / "environments"
 
 
 def _base_python() -> tuple[str, str]:
@@ -92,7 +86,7 @@ def _base_python() -> tuple[str, str]:
 
 def _make(folder: Path, python: str) -> None:
     """Make the environment beside its place and move it there when it works; another process may have been first."""
-    with disk_errors(folder, _MAKE_ROOM):
+    with disk_errors(folder, MAKE_ROOM):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with passing_folder(folder) as staging:
             made = staging / "bin" / "python"
