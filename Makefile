@@ -44,8 +44,12 @@ lint: setup  ## ruff and mypy
 test: lint  ## lint, then every promise on small samples; what is skipped is listed with its reason
 	$(PY) -m pytest -n auto --dist loadfile
 
-verify: setup  ## the full tables of the README
+verify: setup  ## the full tables of the README, and every emulated board
 	$(PY) benchmarks/table.py
+	$(EDGEGAP) doctor --setup-emulator
+	$(PY) benchmarks/boards.py
+	$(PY) benchmarks/instructions.py
+	$(PY) -m pytest -m boards tests/run/emulate
 
 bench: setup  ## what an export costs in time and memory
 	$(PY) benchmarks/export_cost.py
