@@ -98,7 +98,8 @@ def check(bundle: Bundle, settings: CheckSettings, progress: Progress) -> Checke
         record["lint"] = lint(bundle, images, reference, labels, folder, progress)
     notices = [f"skipped an image: {why}" for why in source.skipped]
     for party in predicted:
-        notices += [f"{device.place} failed, and others did its part: {why}" for device, why in party.lost.items()]
+        failed = {device.place: why for device, why in party.lost.items()}
+        notices += [f"{place} failed, and others did its part: {why}" for place, why in failed.items()]
     if labels is None:
         notices.append("not every image has a label: agreement is reported, accuracy and drop are not")
     broken = tuple(identity for identity in identities if not identity.holds)

@@ -167,13 +167,9 @@ class _Export:
         (staging / f"{precision}.tflite").write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
 
     def _quantize(self, images: ImageSet) -> Quantized:
-        def calibration() -> Iterator[NDArray[np.float32]]:
-            for start in range(0, len(images), BATCH):
-                self.progress("calibrating", start, len(images))
-                yield images.values(start + BATCH, start)
-
         recipe = load_recipe(self.settings.recipe)
-        return quantize(self.network.model, calibration(), recipe, table=images.table, io=self.settings.io)
+        calibration = _Calibration(images, self.progress)
+        return quantize(self.network.model, calibration, recipe, table=images.table, io=self.settings.io)
 
     def _prove(self, quantized: Quantized, staging: Path) -> Proof:
         inexact = inexact_ops(quantized.model, self.sample.table)
@@ -248,6 +244,19 @@ class _Export:
             "float_ops": [] if proof is None else [asdict(op) for op in proof.slow_ops],
             "identity": [] if proof is None else [proof.identity.to_json()],
         }
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """The calibration images in batches, from the first again at every iteration."""
+
+    images: ImageSet
+    progress: Progress
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for start in range(0, len(self.images), BATCH):
+            self.progress("calibrating", start, len(self.images))
+            yield self.images.values(start + BATCH, start)
 
 
 def _calibration(settings: ExportSettings) -> DataSource | None:

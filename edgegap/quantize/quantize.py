@@ -9,16 +9,18 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgegap.graph.nodes import attribute, describe, operand, required_constant, shape_of
+from edgegap.graph.nodes import describe, operand, required_constant
 from edgegap.quantize.grids import choose_grids
 from edgegap.quantize.lower import lower
+from edgegap.quantize.margin import weigh_by_margin
+from edgegap.quantize.moments import collect_moments
 from edgegap.quantize.normal_form import Io, write_normal_form
 from edgegap.quantize.observer import observe
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.recipe import Recipe
 from edgegap.quantize.statistics import Statistics
 from edgegap.quantize.verify import verify_normal_form
-from edgegap.quantize.weights import LinearParameters, quantize_linear
+from edgegap.quantize.weights import LinearParameters, compensate, quantize_linear
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def quantize(
 
     Args:
         model: in canonical form.
-        batches: calibration images, float32 [n, C, H, W]; consumed once, in constant memory.
+        batches: calibration images, float32 [n, C, H, W]; iterated anew for every step that looks at them, in constant
+            memory.
         recipe: how ranges and biases are chosen.
         table: float32 [C, 256], the value of every pixel; None where the input is not 8-bit images.
         io: whether the QDQ model takes and gives float values, or uint8 integers.
@@ -61,28 +64,48 @@ def quantize(
     """
     lowered = model.clone()
     lower(lowered)
-    statistics = observe(lowered, batches, detailed=recipe.bias_correction or recipe.ranges != "minmax")
+    statistics = observe(lowered, batches, detailed=recipe.ranges != "minmax")
+    notices: tuple[str, ...] = ()
+    if recipe.ranges == "margin":
+        notices = weigh_by_margin(lowered, batches, statistics, recipe=recipe.name)
     grids = choose_grids(lowered, statistics, recipe.ranges, table)
-    linear = {}
-    for node in lowered.graph:
-        if node.op_type in ("Conv", "Gemm"):
-            linear[str(node.outputs[0].name)] = _linear(node, grids, statistics if recipe.bias_correction else {})
+    layers = {str(node.outputs[0].name): node for node in lowered.graph if node.op_type in ("Conv", "Gemm")}
+    linear = {name: quantize_linear(*_constants(node), grids[str(operand(node).name)]) for name, node in layers.items()}
+    if recipe.bias_correction or recipe.rounding == "gptq":
+        linear = _compensated(lowered, grids, linear, batches, second=recipe.rounding == "gptq")
     written = write_normal_form(lowered, grids, linear, io)
     verify_normal_form(written)
     source = str(lowered.graph.inputs[0].name)
-    return Quantized(written, grids[source], _notices(lowered, statistics, linear), statistics[source].images)
+    notices = (*notices, *_notices(lowered, statistics, linear))
+    return Quantized(written, grids[source], notices, statistics[source].images)
 
 
-def _linear(node: ir.Node, grids: dict[str, Grid], statistics: dict[str, Statistics]) -> LinearParameters:
-    x = str(operand(node).name)
-    weight, bias = required_constant(node, 1, "weight"), required_constant(node, 2, "bias")
-    seen = statistics.get(x)
-    mean = seen.mean if seen is not None and shape_of(operand(node))[1] == _inputs(node, weight) else None
-    return quantize_linear(weight, bias, grids[x], input_mean=mean, groups=attribute(node, "group", 1))
+def _constants(node: ir.Node) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return required_constant(node, 1, "weight"), required_constant(node, 2, "bias")
 
 
-def _inputs(node: ir.Node, weight: NDArray[np.float32]) -> int:
-    return int(weight.shape[1]) * int(attribute(node, "group", 1))
+def _linear_nodes(model: ir.Model) -> list[ir.Node]:
+    return [node for node in model.graph if node.op_type in ("Conv", "Gemm")]
+
+
+def _compensated(
+    lowered: ir.Model,
+    grids: Mapping[str, Grid],
+    linear: dict[str, LinearParameters],
+    batches: Iterable[NDArray[np.float32]],
+    *,
+    second: bool,
+) -> dict[str, LinearParameters]:
+    written = write_normal_form(lowered, grids, linear, "float")
+    names = [str(node.outputs[0].name) for node in _linear_nodes(lowered)]
+    layers = dict(zip(names, _linear_nodes(written), strict=True))
+    moments = collect_moments(written, layers, batches, second=second)
+    return {
+        str(node.outputs[0].name): compensate(
+            linear[str(node.outputs[0].name)], *_constants(node), moments[str(node.outputs[0].name)]
+        )
+        for node in _linear_nodes(lowered)
+    }
 
 
 def _notices(

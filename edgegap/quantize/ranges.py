@@ -4,6 +4,8 @@ minmax  everything that was seen.
 mse     the clipped range with the least mean squared error of quantization over the histogram
         (Banner et al., 'Post training 4-bit quantization of convolutional networks for rapid-deployment', 2019;
         here by search over clipping factors instead of a closed form).
+margin  the same, but each squared error counts as often as it moves the margin (see `margin`). An activation that never
+        does has the range of `mse`.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ def choose_range(statistics: Statistics, method: RangeMethod) -> tuple[float, fl
     lo, hi = min(statistics.lo, 0.0), max(statistics.hi, 0.0)
     if method == "minmax" or hi - lo <= 0:
         return lo, hi
-    return _least_squares(statistics.histogram, lo, hi)
+    weighted = method == "margin" and statistics.weighted.counts.any()
+    return _least_squares(statistics.weighted if weighted else statistics.histogram, lo, hi)
 
 
 def _least_squares(histogram: Histogram, lo: float, hi: float) -> tuple[float, float]:
     """First clip both ends by one factor, then each end by its own: a descent over three lines of 71 candidates."""
     present = histogram.counts > 0
-    values, counts = histogram.centres()[present], histogram.counts[present].astype(np.float64)
+    values, counts = histogram.centres()[present], histogram.counts[present]
 
     def best(candidates: list[tuple[float, float]]) -> tuple[float, float]:
         return min(candidates, key=lambda span: _error(values, counts, *span))

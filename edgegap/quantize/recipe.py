@@ -8,7 +8,8 @@ from typing import Literal
 from edgegap.resources import resource
 from edgegap.settings_file import read_settings
 
-RangeMethod = Literal["minmax", "mse"]
+RangeMethod = Literal["minmax", "mse", "margin"]
+Rounding = Literal["nearest", "gptq"]
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Recipe:
         description: one sentence on what it is for.
         ranges: how the range of an activation is chosen from its statistics.
         bias_correction: whether biases absorb the mean error of the rounded weights.
+        rounding: of weights: each to its nearest integer, or each such that it makes up for the errors of others.
     """
 
     name: str
     description: str
     ranges: RangeMethod
     bias_correction: bool
+    rounding: Rounding = "nearest"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class _Ranges:
 @dataclass(frozen=True)
 class _Weights:
     bias_correction: bool
+    rounding: Rounding = "nearest"
 
 
 @dataclass(frozen=True)
@@ -56,4 +60,4 @@ def load_recipe(name_or_path: str) -> Recipe:
     """
     path = resource("calibration", name_or_path)
     file = read_settings(path).build(_File)
-    return Recipe(path.stem, file.description, file.ranges.method, file.weights.bias_correction)
+    return Recipe(path.stem, file.description, file.ranges.method, file.weights.bias_correction, file.weights.rounding)

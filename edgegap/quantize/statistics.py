@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +15,23 @@ _LEAST_EXPONENT = -20
 
 
 class Histogram:
-    """Counts of values in equal bins over [-2**exponent, 2**exponent).
+    """Counts of values in equal bins over [-2**exponent, 2**exponent); a value may count any weight.
 
     The range doubles, and pairs of bins merge, when a value does not fit: one pass over the data is enough.
     """
 
     def __init__(self) -> None:
         self.exponent: int | None = None
-        self.counts: NDArray[np.int64] = np.zeros(_BINS, np.int64)
+        self.counts: NDArray[np.float64] = np.zeros(_BINS)
 
-    def update(self, values: NDArray[np.float32]) -> None:
-        """Count finite `values`."""
+    def update(self, values: NDArray[np.float32], weights: NDArray[np.float64] | None = None) -> None:
+        """Count finite `values` [n], each `weights` [n] times, or once."""
         largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
         self._reach(max(int(np.frexp(largest)[1]), _LEAST_EXPONENT) if largest else _LEAST_EXPONENT)
         if self.exponent is not None:
             # A power of two: the product is exact in float32, and so is every bin's edge.
             bins = np.floor(values * np.float32(2.0**-self.exponent * (_BINS // 2))).astype(np.int32) + _BINS // 2
-            self.counts += np.bincount(np.minimum(bins, _BINS - 1), minlength=_BINS)
+            self.counts += np.bincount(np.minimum(bins, _BINS - 1), weights, minlength=_BINS)
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of `other`."""
@@ -52,7 +53,7 @@ class Histogram:
             self.exponent = exponent
         while self.exponent < exponent:
             pairs = self.counts.reshape(-1, 2).sum(axis=1)
-            quarter = np.zeros(_BINS // 4, np.int64)
+            quarter = np.zeros(_BINS // 4)
             self.counts = np.concatenate([quarter, pairs, quarter])
             self.exponent += 1
 
@@ -65,6 +66,7 @@ class Statistics:
         lo: the smallest value seen.
         hi: the largest value seen; either is NaN or infinite where a value was.
         histogram: of a regular sample, at most 16,384 values of an image.
+        weighted: the same, with each value counting its squared gradient (`margin`); empty where that was not asked.
         mean: [C], over images and positions; None until something was seen.
         images: how many images were seen.
     """
@@ -72,6 +74,7 @@ class Statistics:
     lo: float = np.inf
     hi: float = -np.inf
     histogram: Histogram = field(default_factory=Histogram)
+    weighted: Histogram = field(default_factory=Histogram)
     mean: NDArray[np.float64] | None = None
     images: int = 0
 
@@ -85,17 +88,24 @@ class Statistics:
         # NumPy's minimum keeps a NaN, where Python's would lose it.
         self.lo, self.hi = float(np.minimum(self.lo, batch.min())), float(np.maximum(self.hi, batch.max()))
         if detailed and np.isfinite(self.hi - self.lo):
-            # An odd stride visits every channel and column of maps whose sizes are powers of two.
-            stride = max(1, batch[0].size // _SAMPLED) | 1
-            self.histogram.update(batch.reshape(-1)[::stride])
+            self.histogram.update(self._sample(batch))
             mean = batch.mean(axis=(0, *range(2, batch.ndim))).astype(np.float64)
             seen = 0.0 if self.mean is None else self.mean * self.images
             self.mean = (seen + mean * len(batch)) / (self.images + len(batch))
         self.images += len(batch)
 
+    def update_weighted(self, batch: NDArray[np.float32], weights: NDArray[np.float64]) -> None:
+        """Count the values of a batch [n, C, ...] that `update` has seen, each as often as its weight says."""
+        self.weighted.update(self._sample(batch), self._sample(weights))
+
     def merged(self, other: Statistics) -> Statistics:
         """The statistics of both activations together; they have no channels in common, so no mean."""
-        histogram = Histogram()
-        histogram.merge(self.histogram)
-        histogram.merge(other.histogram)
-        return Statistics(min(self.lo, other.lo), max(self.hi, other.hi), histogram, None, self.images + other.images)
+        both = Statistics(min(self.lo, other.lo), max(self.hi, other.hi), images=self.images + other.images)
+        for part in (self, other):
+            both.histogram.merge(part.histogram)
+            both.weighted.merge(part.weighted)
+        return both
+
+    def _sample(self, batch: NDArray[Any]) -> NDArray[Any]:
+        # An odd stride visits every channel and column of maps whose sizes are powers of two.
+        return batch.reshape(-1)[:: max(1, batch[0].size // _SAMPLED) | 1]

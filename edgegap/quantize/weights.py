@@ -6,12 +6,14 @@ efficient inference', 2018, section 3.1). Biases: int32 at scale s_x * s_w, as t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgegap.quantize.moments import Moments
 from edgegap.quantize.parameters import WMAX, Grid
+from edgegap.quantize.rounding import compensated
 
 _BIAS_LIMIT = 2.0**30
 _LEAST_SHARE = 2.0**-20
@@ -36,15 +38,8 @@ class LinearParameters:
     dead: int
 
 
-def quantize_linear(
-    weight: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    grid: Grid,
-    *,
-    input_mean: NDArray[np.float64] | None,
-    groups: int = 1,
-) -> LinearParameters:
-    """Quantize the weights [O, I / groups, ...] and bias [O] of a layer whose input lies on `grid`.
+def quantize_linear(weight: NDArray[np.float32], bias: NDArray[np.float32], grid: Grid) -> LinearParameters:
+    """Quantize the weights [O, I / groups, ...] and bias [O] of a layer whose input lies on `grid`, to the nearest.
 
     A channel's scale grows where its bias would not fit int32 otherwise, and where it is so small next to the layer's
     largest that the requantization factor would leave the range that XNNPACK takes.
@@ -53,11 +48,6 @@ def quantize_linear(
         weight: float32.
         bias: float32.
         grid: of the input.
-        input_mean: float64 [I], the mean of each input channel: the bias then absorbs the mean of the error that
-            rounding the weights makes, b += sum (W - Wq) mean(x). Nagel et al., 'Data-Free Quantization Through Weight
-            Equalization and Bias Correction', 2019, section 4.2; only the weights' error, because correcting towards
-            the float output would undo deliberate clipping. None leaves the bias alone.
-        groups: of a grouped convolution.
     """
     flat = weight.reshape(len(weight), -1).astype(np.float64)
     largest = np.abs(flat).max(axis=1)
@@ -67,18 +57,42 @@ def quantize_linear(
     scale = np.maximum(np.where(dead, top, scale), top * _LEAST_SHARE)
     scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (grid.scale * _BIAS_LIMIT)).astype(np.float32)
     integers = np.clip(np.rint(flat / scale[:, None].astype(np.float64)), -WMAX, WMAX)
-    total = bias.astype(np.float64)
-    if input_mean is not None:
-        error = (
-            (flat - integers * scale[:, None].astype(np.float64)).reshape(len(flat), weight.shape[1], -1).sum(axis=2)
-        )
-        per_group = np.repeat(input_mean.reshape(groups, -1), len(flat) // groups, axis=0)
-        total = total + (error * per_group).sum(axis=1)
     bias_scale = np.float32(grid.scale) * scale
     return LinearParameters(
         integers.astype(np.int8).reshape(weight.shape),
         scale,
-        np.rint(total / bias_scale.astype(np.float64)).astype(np.int32),
+        np.rint(bias.astype(np.float64) / bias_scale.astype(np.float64)).astype(np.int32),
         bias_scale,
         int(dead.sum()),
+    )
+
+
+def compensate(
+    nearest: LinearParameters, weight: NDArray[np.float32], bias: NDArray[np.float32], seen: Moments
+) -> LinearParameters:
+    """`nearest` with its integers chosen for what the layer reads.
+
+    The weights are those of least mean squared error of the layer's output around its mean (`rounding`), where second
+    moments were collected. The bias absorbs the mean of the error, b += (W - Wq) E[x] over patches x of the quantized
+    input: Nagel et al., 'Data-Free Quantization Through Weight Equalization and Bias Correction', 2019, section 4.2.
+    Only the weights' error: correcting towards the float output would undo deliberate clipping.
+
+    Args:
+        nearest: of the layer, by `quantize_linear`.
+        weight: float32 [O, ...].
+        bias: float32 [O].
+        seen: the moments of the layer's quantized input.
+    """
+    scale, groups = nearest.weight_scale.astype(np.float64), len(seen.total)
+    steps = (weight.reshape(len(weight), -1) / scale[:, None]).reshape(groups, len(weight) // groups, -1)
+    if seen.products is None:
+        integers = nearest.weight.astype(np.float64).reshape(steps.shape)
+    else:
+        integers = compensated(steps, seen.covariance(), WMAX)
+    error = ((steps - integers) @ seen.mean[:, :, None]).reshape(-1) * scale
+    bias_scale = nearest.bias_scale.astype(np.float64)
+    return replace(
+        nearest,
+        weight=integers.astype(np.int8).reshape(weight.shape),
+        bias=np.rint((bias + error) / bias_scale).astype(np.int32),
     )

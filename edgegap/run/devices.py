@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edgegap.errors import InputError
 from edgegap.progress import Progress, silent
 from edgegap.run.device import Device
+from edgegap.run.environments import python_for
 from edgegap.run.local import DESKTOP, Local
 from edgegap.run.target import Target, load_target
+
+_TASKS_OF_A_HOST = 2
+"""Side by side on a board behind ssh, where it has the cores: more would hardly be faster and need more memory."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,10 @@ class Where:
         return target
 
 
-def desktop(jobs: int, threads: int) -> Sequence[Device]:
+def desktop(jobs: int, threads: int, progress: Progress = silent) -> Sequence[Device]:
     """This machine, as often as `jobs` of so many threads can run side by side on its processors."""
-    return [Local() for _ in range(_side_by_side(jobs, threads))]
+    python = partial(python_for, progress=progress)
+    return [Local(python=python) for _ in range(_side_by_side(jobs, threads))]
 
 
 def open_devices(where: Where, jobs: int = 1, threads: int = 1, progress: Progress = silent) -> Sequence[Device]:
@@ -65,7 +71,7 @@ def open_devices(where: Where, jobs: int = 1, threads: int = 1, progress: Progre
 
     Args:
         where: what the user said.
-        jobs: how many tasks there will be.
+        jobs: how many tasks there will be; a host or this machine counts more than once where it can run several.
         threads: of each.
         progress: told what has to be set up first.
 
@@ -78,12 +84,14 @@ def open_devices(where: Where, jobs: int = 1, threads: int = 1, progress: Progre
     if where.hosts:
         from edgegap.run.ssh import Ssh  # noqa: PLC0415  # what most calls need not wait for
 
-        return [Ssh(host, target, wheelhouse=where.wheelhouse, progress=progress) for host in where.hosts]
+        each = max(1, min(jobs, target.cores // threads, _TASKS_OF_A_HOST))
+        hosts = [host for host in where.hosts for _ in range(each)]
+        return [Ssh(host, target, wheelhouse=where.wheelhouse, progress=progress) for host in hosts]
     if where.emulate:
         from edgegap.run.emulate import emulated  # noqa: PLC0415  # likewise
 
         return [emulated(target) for _ in range(_side_by_side(jobs, threads))]
-    return desktop(jobs, threads)
+    return desktop(jobs, threads, progress)
 
 
 def _side_by_side(jobs: int, threads: int) -> int:
