@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from edgegap.run.ssh import Ssh
+from edgegap.schema import schema
 
 from .server import Board, fake_python
 from .tasks import task
@@ -56,6 +58,7 @@ def doctor(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def record_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(done.stdout)
+    Draft202012Validator(schema("doctor")).validate(record)
     return record
 
 
