@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from edgegap.check.environment import environment
+from edgegap.run.environment import environment
 
 PI5 = """processor\t: 0
 BogoMIPS\t: 108.00
