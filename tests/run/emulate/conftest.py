@@ -13,6 +13,16 @@ from edgegap.run.emulate.debian import require_debian
 from edgegap.run.emulate.wheels import require_pip
 from edgegap.run.target import Target, load_target
 
+OFFLINE = (
+    "Failed to fetch",
+    "Temporary failure",
+    "Could not connect",
+    "Could not resolve",
+    "Connection",
+    "No matching",
+)
+"""What apt and pip say where there is no internet."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "boards: every emulated board; minutes of work, which `-m boards` asks for")
@@ -32,7 +42,12 @@ def ready(name: str) -> Target:
             require_pip()
         except DeviceError as error:
             pytest.skip(str(error))
-        set_up([target])
+        try:
+            set_up([target])
+        except DeviceError as error:
+            if any(words in str(error) for words in OFFLINE):
+                pytest.skip(f"what the emulator is made of cannot be downloaded here: {error}")
+            raise
     return target
 
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from edgegap.cache import cache
 from edgegap.errors import DeviceError, DiskError, SettingsError
 from edgegap.run.emulate import count_instructions, emulated, is_set_up, set_up
-from edgegap.run.emulate.cache import cache
 from edgegap.run.target import load_target
 
 
@@ -87,7 +87,7 @@ set_up([load_target("pi5")], lambda stage, done, total: print(stage, done, flush
         process.send_signal(signal.SIGINT)
         process.communicate()
     assert process.returncode == -signal.SIGINT
-    assert [path.name for path in cache().iterdir()] == ["lock"]
+    assert [path.name for path in cache("emulator").iterdir()] == ["lock"]
 
 
 @pytest.fixture
@@ -107,5 +107,5 @@ def small_disk(tmp_path, monkeypatch):
 def test_a_full_disk_is_a_disk_error_that_names_the_cache_and_leaves_nothing_half(pi5, small_disk):
     with pytest.raises(DiskError, match="no space left") as error:
         set_up([pi5])
-    assert error.value.where == str(cache())
-    assert [path.name for path in cache().iterdir()] == ["lock"]
+    assert error.value.where == str(cache("emulator"))
+    assert [path.name for path in cache("emulator").iterdir()] == ["lock"]
