@@ -9,7 +9,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.errors import DataError, ModelError
-from edgegap.graph.nodes import describe, operand
+from edgegap.graph.nodes import describe
 from edgegap.ort import session
 from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC
 from edgegap.quantize.statistics import Statistics
@@ -20,19 +20,16 @@ still holds them when they are read: 8 at a time took 1.5 times as long."""
 
 
 def observed_values(model: ir.Model) -> list[ir.Value]:
-    """The activations that need statistics: outputs of arithmetic behind their activation, inputs of linear layers."""
-    values: dict[str, ir.Value] = {}
+    """The activations that need statistics: outputs of arithmetic, behind the activation that follows it alone."""
+    values = []
     for node in model.graph:
         if node.op_type in ARITHMETIC:
             y = node.outputs[0]
             consumers = y.consumers()
             if len(consumers) == 1 and consumers[0].op_type in ACTIVATIONS:
                 y = consumers[0].outputs[0]
-            values[str(y.name)] = y
-        if node.op_type in ("Conv", "Gemm"):
-            values.setdefault(str(operand(node).name), operand(node))
-    values.pop(str(model.graph.inputs[0].name), None)
-    return list(values.values())
+            values.append(y)
+    return values
 
 
 def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed: bool) -> dict[str, Statistics]:
@@ -40,17 +37,17 @@ def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed
 
     Args:
         model: a canonical float model that is lowered.
-        batches: float32 [n, C, H, W], n at most `BATCH`; consumed once.
-        detailed: also keep histograms and channel means.
+        batches: float32 [n, C, H, W], iterated once.
+        detailed: also keep histograms.
 
     Raises:
         ModelError: a NaN or an infinity in an activation, naming the layer.
         DataError: no images.
     """
     values = observed_values(model)
-    runner = session(_tapped(model, values))
-    source = str(model.graph.inputs[0].name)
     names = [str(value.name) for value in values]
+    runner = session(tapped(model, names))
+    source = str(model.graph.inputs[0].name)
     statistics = {name: Statistics() for name in (source, *names)}
     for batch in batches:
         statistics[source].update(batch, detailed=detailed)
@@ -69,8 +66,8 @@ def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed
     return statistics
 
 
-def _tapped(model: ir.Model, values: list[ir.Value]) -> bytes:
-    """The model with a free batch size and every one of `values` among its outputs, serialized."""
+def tapped(model: ir.Model, names: list[str]) -> bytes:
+    """The model with a free batch size and the values of these names for its outputs, serialized."""
     copy = model.clone()
     graph = copy.graph
     shape = list(graph.inputs[0].shape or ())
@@ -79,6 +76,6 @@ def _tapped(model: ir.Model, values: list[ir.Value]) -> bytes:
     for output in by_name.values():
         output.shape = None
     graph.outputs.clear()
-    graph.outputs.extend(by_name[value.name] for value in values)
+    graph.outputs.extend(by_name[name] for name in names)
     serialized: bytes = ir.to_proto(copy).SerializeToString()
     return serialized

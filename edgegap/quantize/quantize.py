@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgegap.errors import InternalError
 from edgegap.graph.nodes import describe, operand, required_constant
+from edgegap.quantize.equalize import equalize
 from edgegap.quantize.grids import choose_grids
 from edgegap.quantize.lower import lower
 from edgegap.quantize.margin import weigh_by_margin
-from edgegap.quantize.moments import collect_moments
+from edgegap.quantize.moments import collect_moments, portions
 from edgegap.quantize.normal_form import Io, write_normal_form
 from edgegap.quantize.observer import observe
 from edgegap.quantize.parameters import Grid
@@ -61,17 +63,25 @@ def quantize(
     Raises:
         ModelError: an activation that is NaN or infinite, naming the layer.
         DataError: no calibration images.
+        InternalError: an iterator, which a second step would find empty.
     """
+    if isinstance(batches, Iterator):
+        raise InternalError("calibration images are iterated more than once: give a list, or what iterates anew")
     lowered = model.clone()
     lower(lowered)
-    statistics = observe(lowered, batches, detailed=recipe.ranges != "minmax")
-    notices: tuple[str, ...] = ()
+    detailed = recipe.ranges != "minmax"
+    statistics = observe(lowered, batches, detailed=detailed)
+    changed, notices = equalize(lowered, statistics)
+    if changed:
+        statistics = observe(lowered, batches, detailed=detailed)
     if recipe.ranges == "margin":
-        notices = weigh_by_margin(lowered, batches, statistics, recipe=recipe.name)
+        notices = (*notices, *weigh_by_margin(lowered, batches, statistics, recipe))
     grids = choose_grids(lowered, statistics, recipe.ranges, table)
-    layers = {str(node.outputs[0].name): node for node in lowered.graph if node.op_type in ("Conv", "Gemm")}
-    linear = {name: quantize_linear(*_constants(node), grids[str(operand(node).name)]) for name, node in layers.items()}
-    if recipe.bias_correction or recipe.rounding == "gptq":
+    linear = {
+        name: quantize_linear(*_constants(node), grids[str(operand(node).name)])
+        for name, node in _linear_nodes(lowered).items()
+    }
+    if recipe.bias_correction:
         linear = _compensated(lowered, grids, linear, batches, second=recipe.rounding == "gptq")
     written = write_normal_form(lowered, grids, linear, io)
     verify_normal_form(written)
@@ -80,32 +90,33 @@ def quantize(
     return Quantized(written, grids[source], notices, statistics[source].images)
 
 
+def _linear_nodes(model: ir.Model) -> dict[str, ir.Node]:
+    return {str(node.outputs[0].name): node for node in model.graph if node.op_type in ("Conv", "Gemm")}
+
+
 def _constants(node: ir.Node) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return required_constant(node, 1, "weight"), required_constant(node, 2, "bias")
-
-
-def _linear_nodes(model: ir.Model) -> list[ir.Node]:
-    return [node for node in model.graph if node.op_type in ("Conv", "Gemm")]
 
 
 def _compensated(
     lowered: ir.Model,
     grids: Mapping[str, Grid],
-    linear: dict[str, LinearParameters],
+    linear: Mapping[str, LinearParameters],
     batches: Iterable[NDArray[np.float32]],
     *,
     second: bool,
 ) -> dict[str, LinearParameters]:
-    written = write_normal_form(lowered, grids, linear, "float")
-    names = [str(node.outputs[0].name) for node in _linear_nodes(lowered)]
-    layers = dict(zip(names, _linear_nodes(written), strict=True))
-    moments = collect_moments(written, layers, batches, second=second)
-    return {
-        str(node.outputs[0].name): compensate(
-            linear[str(node.outputs[0].name)], *_constants(node), moments[str(node.outputs[0].name)]
-        )
-        for node in _linear_nodes(lowered)
-    }
+    """The parameters of every layer, chosen for what it reads in the network that the layers before it make."""
+    nodes, found = _linear_nodes(lowered), dict(linear)
+    for portion in portions(list(nodes.values()), second=second):
+        written = write_normal_form(lowered, grids, found, "float")
+        # The two have the same layers in the same order; the last may have another name.
+        twins = dict(zip(nodes, _linear_nodes(written).values(), strict=True))
+        names = [str(node.outputs[0].name) for node in portion]
+        seen = collect_moments(written, [twins[name] for name in names], batches, second=second)
+        for name, moments in zip(names, seen, strict=True):
+            found[name] = compensate(found[name], *_constants(nodes[name]), moments)
+    return found
 
 
 def _notices(

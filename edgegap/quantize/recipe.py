@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
+from edgegap.errors import SettingsError
 from edgegap.resources import resource
 from edgegap.settings_file import read_settings
 
@@ -51,13 +53,33 @@ class _File:
     weights: _Weights
 
 
+def require_torch(recipe: Recipe) -> ModuleType:
+    """The torch module, for a recipe whose ranges need gradients.
+
+    Raises:
+        SettingsError: torch is not installed, or does not work.
+    """
+    try:
+        import torch  # noqa: PLC0415  # slow to import, and not part of the base install
+    except (ImportError, OSError) as error:  # OSError: one of torch's own libraries is missing
+        what = f"the recipe '{recipe.name}' needs torch, which cannot be imported: {error}"
+        hint = "pip install 'edgegap[torch]', or take the recipe that does without: --recipe fast."
+        raise SettingsError(what, hint=hint) from error
+    return torch
+
+
 def load_recipe(name_or_path: str) -> Recipe:
     """A recipe of EdgeGAP's own by name, or a user's file by path.
 
     Raises:
         SettingsError: an unknown name, a file that is not TOML, an unknown or missing key, a value of another type or
-            not among those allowed.
+            not among those allowed, or two that contradict each other.
     """
     path = resource("calibration", name_or_path)
-    file = read_settings(path).build(_File)
+    settings = read_settings(path)
+    file = settings.build(_File)
+    if file.weights.rounding == "gptq" and not file.weights.bias_correction:
+        what = "'weights.bias_correction' is false, but the rounding 'gptq' leaves the mean of its error to the biases"
+        hint = 'Set it to true, or rounding = "nearest".'
+        raise settings.error(what, "weights", "bias_correction", hint=hint)
     return Recipe(path.stem, file.description, file.ranges.method, file.weights.bias_correction, file.weights.rounding)

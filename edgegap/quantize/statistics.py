@@ -60,14 +60,14 @@ class Histogram:
 
 @dataclass
 class Statistics:
-    """Range, distribution and per-channel mean of one activation.
+    """Range and distribution of one activation.
 
     Args:
         lo: the smallest value seen.
         hi: the largest value seen; either is NaN or infinite where a value was.
         histogram: of a regular sample, at most 16,384 values of an image.
         weighted: the same, with each value counting its squared gradient (`margin`); empty where that was not asked.
-        mean: [C], over images and positions; None until something was seen.
+        peaks: float64 [C], how far each channel reaches from 0; empty where activations were merged.
         images: how many images were seen.
     """
 
@@ -75,7 +75,7 @@ class Statistics:
     hi: float = -np.inf
     histogram: Histogram = field(default_factory=Histogram)
     weighted: Histogram = field(default_factory=Histogram)
-    mean: NDArray[np.float64] | None = None
+    peaks: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     images: int = 0
 
     def update(self, batch: NDArray[np.float32], *, detailed: bool) -> None:
@@ -83,15 +83,16 @@ class Statistics:
 
         Args:
             batch: [n, C, ...].
-            detailed: also keep the histogram and the mean, which only some recipes need.
+            detailed: also keep the histogram, which only some recipes need.
         """
+        channels = batch.reshape(len(batch), batch.shape[1], -1)
+        low, high = channels.min(axis=(0, 2)), channels.max(axis=(0, 2))
         # NumPy's minimum keeps a NaN, where Python's would lose it.
-        self.lo, self.hi = float(np.minimum(self.lo, batch.min())), float(np.maximum(self.hi, batch.max()))
+        self.lo, self.hi = float(np.minimum(self.lo, low.min())), float(np.maximum(self.hi, high.max()))
+        peaks = np.maximum(high, -low).astype(np.float64)
+        self.peaks = np.maximum(self.peaks, peaks) if len(self.peaks) else peaks
         if detailed and np.isfinite(self.hi - self.lo):
             self.histogram.update(self._sample(batch))
-            mean = batch.mean(axis=(0, *range(2, batch.ndim))).astype(np.float64)
-            seen = 0.0 if self.mean is None else self.mean * self.images
-            self.mean = (seen + mean * len(batch)) / (self.images + len(batch))
         self.images += len(batch)
 
     def update_weighted(self, batch: NDArray[np.float32], weights: NDArray[np.float64]) -> None:
@@ -99,7 +100,7 @@ class Statistics:
         self.weighted.update(self._sample(batch), self._sample(weights))
 
     def merged(self, other: Statistics) -> Statistics:
-        """The statistics of both activations together; they have no channels in common, so no mean."""
+        """The statistics of both activations together."""
         both = Statistics(min(self.lo, other.lo), max(self.hi, other.hi), images=self.images + other.images)
         for part in (self, other):
             both.histogram.merge(part.histogram)

@@ -83,9 +83,9 @@ def compensate(
         bias: float32 [O].
         seen: the moments of the layer's quantized input.
     """
-    scale, groups = nearest.weight_scale.astype(np.float64), len(seen.total)
+    scale, groups = nearest.weight_scale.astype(np.float64), len(seen.mean)
     steps = (weight.reshape(len(weight), -1) / scale[:, None]).reshape(groups, len(weight) // groups, -1)
-    if seen.products is None:
+    if not seen.second:
         integers = nearest.weight.astype(np.float64).reshape(steps.shape)
     else:
         integers = compensated(steps, seen.covariance(), WMAX)

@@ -50,7 +50,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     names = tuple(f"item {k}" for k in range(IMAGES))
     images = ImageSet(folder / "images.npy", np.zeros(IMAGES, np.int64), names, table, (1, 8, 8))
     network = load_model(str(write_onnx(folder / "net.onnx")), None, None, None).model
-    quantized = quantize(network, iter([images.values(4), images.values(8, 4)]), load_recipe("default"), table=table)
+    quantized = quantize(network, [images.values(4), images.values(8, 4)], load_recipe("default"), table=table)
     ir.save(quantized.model, folder / "int8.onnx")
     (folder / "int8.tflite").write_bytes(write_tflite(quantized.model))
     ir.save(network, folder / "float.onnx")

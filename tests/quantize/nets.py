@@ -17,6 +17,9 @@ from edgegap.quantize.verify import grid_of
 BIASED = Recipe("test", "", "mse", True)
 """Least squared error, with bias correction."""
 
+FULL = Recipe("test", "", "margin", True, "gptq")
+"""Every step there is."""
+
 
 def images_of(net: Net, count: int = 4) -> np.ndarray:
     """float32 [count, C, H, W], of pixels through the net's table."""

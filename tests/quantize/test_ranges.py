@@ -14,9 +14,12 @@ from edgegap.quantize.statistics import Statistics
 seeds = st.integers(0, 10_000)
 
 
-def seen(values: np.ndarray) -> Statistics:
+def seen(values: np.ndarray, weights: np.ndarray | None = None) -> Statistics:
     statistics = Statistics()
-    statistics.update(values.astype(np.float32).reshape(1, -1), detailed=True)
+    batch = values.astype(np.float32).reshape(1, -1)
+    statistics.update(batch, detailed=True)
+    if weights is not None:
+        statistics.update_weighted(batch, weights.reshape(1, -1))
     return statistics
 
 
@@ -25,7 +28,7 @@ def squared_error(statistics: Statistics, span: tuple[float, float]) -> float:
     return float(statistics.histogram.counts @ (grid.dequantize(grid.quantize(centres)) - centres) ** 2)
 
 
-@pytest.mark.parametrize("method", ["minmax", "mse"])
+@pytest.mark.parametrize("method", ["minmax", "mse", "margin"])
 @many(seed=seeds, shift=st.floats(-5, 5), tails=st.floats(1, 8))
 def test_a_range_holds_zero_and_no_more_than_was_seen(method, seed: int, shift: float, tails: float) -> None:
     values = np.random.default_rng(seed).standard_t(tails, 500) + shift
@@ -55,9 +58,23 @@ def test_ends_are_clipped_each_on_its_own() -> None:
     assert hi < 8
 
 
-@pytest.mark.parametrize("method", ["minmax", "mse"])
+@pytest.mark.parametrize("method", ["minmax", "mse", "margin"])
 @pytest.mark.parametrize("value", [0.0, 3.0, -3.0])
 def test_a_constant_activation_has_a_range(method, value: float) -> None:
     lo, hi = choose_range(seen(np.full(10, value)), method)
     assert lo <= 0 <= hi
     assert affine_grid(lo, hi).scale > 0
+
+
+def test_values_that_move_the_margin_are_kept_and_others_are_clipped() -> None:
+    values = np.append(np.random.default_rng(0).normal(size=20_000), [12.0] * 20)
+    deaf = choose_range(seen(values, np.append(np.ones(20_000), np.zeros(20))), "margin")
+    heard = choose_range(seen(values, np.append(np.ones(20_000), np.full(20, 100.0))), "margin")
+    assert deaf[1] < 5
+    assert heard[1] > 11
+
+
+def test_what_never_moves_the_margin_has_the_range_of_least_squares() -> None:
+    values = np.append(np.random.default_rng(0).normal(size=20_000), 12.0)
+    statistics = seen(values, np.zeros_like(values))
+    assert choose_range(statistics, "margin") == choose_range(statistics, "mse")

@@ -81,8 +81,8 @@ def test_batches_of_any_size_give_the_same_statistics(images, first: int) -> Non
         parts.update(batch, detailed=True)
     whole.update(images, detailed=True)
     assert (parts.lo, parts.hi, parts.images) == (whole.lo, whole.hi, 6) == (images.min(), images.max(), 6)
-    np.testing.assert_allclose(parts.mean, images.mean(axis=(0, 2, 3)), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(whole.mean, images.mean(axis=(0, 2, 3)), rtol=1e-4, atol=1e-4)
+    assert parts.histogram.exponent == whole.histogram.exponent
+    np.testing.assert_array_equal(parts.histogram.counts, whole.histogram.counts)
 
 
 @many(arrays(np.float32, (2, 3, 4), elements=st.floats(-10, 10, width=32)), st.floats(-20, 20, width=32))
@@ -110,3 +110,19 @@ def test_the_sample_of_a_large_map_visits_every_channel_and_column() -> None:
         seen = Statistics()
         seen.update(np.ascontiguousarray(batch), detailed=True)
         assert np.count_nonzero(seen.histogram.counts) == 64
+
+
+@many(arrays(np.float32, 30, elements=st.floats(-9, 9, width=32)), arrays(np.int8, 30, elements=st.integers(0, 5)))
+def test_a_weight_counts_like_a_value_that_comes_as_often(values, weights) -> None:
+    weighted, repeated = Histogram(), histogram_of(np.append(np.repeat(values, weights), values))
+    weighted.update(values, weights + 1.0)
+    assert weighted.exponent == repeated.exponent
+    np.testing.assert_array_equal(weighted.counts, repeated.counts)
+
+
+def test_merged_statistics_hold_the_weights_of_both() -> None:
+    parts = [Statistics(), Statistics()]
+    for part, weight in zip(parts, (2.0, 3.0), strict=True):
+        part.update(np.ones((1, 4), np.float32), detailed=True)
+        part.update_weighted(np.ones((1, 4), np.float32), np.full((1, 4), weight))
+    assert parts[0].merged(parts[1]).weighted.counts.sum() == 20

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import strategies as st
 from ops.seeded import many
 
+from edgegap.quantize.moments import Moments
 from edgegap.quantize.parameters import Grid
-from edgegap.quantize.weights import LinearParameters, quantize_linear
+from edgegap.quantize.weights import LinearParameters, compensate, quantize_linear
 
 GRID = Grid(float(np.float32(0.02)), 113)
 
@@ -31,7 +32,7 @@ def real_bias(parameters: LinearParameters) -> np.ndarray:
 @many(st.integers(0, 999), st.floats(0, 4))
 def test_weights_are_the_nearest_integers_of_their_channel(seed: int, spread: float) -> None:
     weight, bias = layer(seed, spread=spread)
-    found = quantize_linear(weight, bias, GRID, input_mean=None)
+    found = quantize_linear(weight, bias, GRID)
     assert found.weight.dtype == np.int8
     assert found.bias.dtype == np.int32
     assert found.weight_scale.dtype == found.bias_scale.dtype == np.float32
@@ -43,7 +44,7 @@ def test_weights_are_the_nearest_integers_of_their_channel(seed: int, spread: fl
 @many(st.integers(0, 999))
 def test_a_bias_lies_on_the_accumulators_scale(seed: int) -> None:
     weight, bias = layer(seed)
-    found = quantize_linear(weight, bias, GRID, input_mean=None)
+    found = quantize_linear(weight, bias, GRID)
     np.testing.assert_array_equal(found.bias_scale, np.float32(GRID.scale) * found.weight_scale)
     assert (np.abs(real_bias(found) - bias) <= found.bias_scale * 0.5001).all()
 
@@ -52,7 +53,7 @@ def test_a_bias_lies_on_the_accumulators_scale(seed: int) -> None:
 def test_any_bias_fits_int32(bias: float, weight: float, scale: float) -> None:
     grid = Grid(float(np.float32(scale)), 0)
     weights = np.full((2, 1, 1, 1), weight, np.float32)
-    found = quantize_linear(weights, np.array([bias, -bias], np.float32), grid, input_mean=None)
+    found = quantize_linear(weights, np.array([bias, -bias], np.float32), grid)
     assert np.abs(found.bias.astype(np.int64)).max() <= 2**30 * (1 + 1e-6)
     np.testing.assert_allclose(real_bias(found), [bias, -bias], atol=float(found.bias_scale.max()), rtol=1e-6)
 
@@ -60,14 +61,14 @@ def test_any_bias_fits_int32(bias: float, weight: float, scale: float) -> None:
 def test_a_channel_without_weights_is_counted_and_keeps_its_bias() -> None:
     weight, bias = layer(0)
     weight[1] = 0
-    found = quantize_linear(weight, bias, GRID, input_mean=None)
+    found = quantize_linear(weight, bias, GRID)
     assert found.dead == 1
     assert not found.weight[1].any()
     assert real_bias(found)[1] == pytest.approx(bias[1], abs=float(found.bias_scale[1]))
 
 
 def test_a_layer_without_any_weights_is_its_bias() -> None:
-    found = quantize_linear(np.zeros((3, 2, 1, 1), np.float32), np.float32([0, 1, -2]), GRID, input_mean=None)
+    found = quantize_linear(np.zeros((3, 2, 1, 1), np.float32), np.float32([0, 1, -2]), GRID)
     assert found.dead == 3
     np.testing.assert_allclose(real_bias(found), [0, 1, -2], atol=1e-3)
 
@@ -75,28 +76,42 @@ def test_a_layer_without_any_weights_is_its_bias() -> None:
 def test_a_channel_a_million_times_smaller_keeps_a_scale_that_runtimes_take() -> None:
     weight, bias = layer(0)
     weight[2] *= 1e-12
-    found = quantize_linear(weight, bias, GRID, input_mean=None)
+    found = quantize_linear(weight, bias, GRID)
     assert found.weight_scale.min() >= found.weight_scale.max() * 2.0**-20 * 0.999
 
 
-@many(st.integers(0, 999), st.integers(1, 3))
-def test_the_corrected_bias_makes_the_mean_output_that_of_the_float_weights(seed: int, groups: int) -> None:
-    """By brute force: a map that is its channels' means, convolved with either weights."""
+def seen(patches: np.ndarray, *, second: bool = False) -> Moments:
+    groups, _, size = patches.shape
+    moments = Moments(groups, size, second=second)
+    moments.update(patches.astype(np.float32))
+    return moments
+
+
+@many(st.integers(0, 999), st.integers(1, 3), st.booleans())
+def test_the_corrected_bias_makes_the_mean_output_that_of_the_float_weights(seed: int, groups: int, second) -> None:
     weight, bias = layer(seed, groups)
-    mean = np.random.default_rng(seed + 1).uniform(-2, 2, 3 * groups)
-    found = quantize_linear(weight, bias, GRID, input_mean=mean, groups=groups)
-    exact, quantized = np.zeros(4 * groups), np.zeros(4 * groups)
-    for output in range(4 * groups):
-        for k in range(3):
-            x = mean[output // 4 * 3 + k]
-            exact[output] += weight[output, k].astype(np.float64).sum() * x
-            quantized[output] += real_weight(found)[output, k].sum() * x
+    patches = np.random.default_rng(seed + 1).uniform(-2, 2, (groups, 50, 18)).astype(np.float32)
+    found = compensate(quantize_linear(weight, bias, GRID), weight, bias, seen(patches, second=second))
+    means = patches.mean(axis=1, dtype=np.float64)[np.arange(4 * groups) // 4]
+    exact, quantized = ((w.reshape(len(w), -1) * means).sum(axis=1) for w in (weight, real_weight(found)))
     np.testing.assert_allclose(quantized + real_bias(found), exact + bias, atol=float(found.bias_scale.max()))
 
 
-def test_without_means_the_bias_is_left_alone() -> None:
+@many(st.integers(0, 999), st.integers(1, 3))
+def test_compensation_keeps_every_scale_and_the_range_of_weights(seed: int, groups: int) -> None:
+    weight, bias = layer(seed, groups)
+    patches = np.random.default_rng(seed).normal(size=(groups, 40, 18)).cumsum(axis=2)
+    nearest = quantize_linear(weight, bias, GRID)
+    found = compensate(nearest, weight, bias, seen(patches, second=True))
+    np.testing.assert_array_equal(found.weight_scale, nearest.weight_scale)
+    np.testing.assert_array_equal(found.bias_scale, nearest.bias_scale)
+    assert found.weight.shape == weight.shape
+    assert np.abs(found.weight.astype(int)).max() <= 127
+
+
+def test_means_alone_leave_the_weights_alone() -> None:
     weight, bias = layer(0)
-    plain = quantize_linear(weight, bias, GRID, input_mean=None)
-    corrected = quantize_linear(weight, bias, GRID, input_mean=np.full(3, 2.0))
-    assert (plain.bias != corrected.bias).any()
-    np.testing.assert_array_equal(plain.weight, corrected.weight)
+    nearest = quantize_linear(weight, bias, GRID)
+    found = compensate(nearest, weight, bias, seen(np.full((1, 5, 18), 2.0)))
+    np.testing.assert_array_equal(found.weight, nearest.weight)
+    assert (found.bias != nearest.bias).any()
