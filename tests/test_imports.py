@@ -16,11 +16,14 @@ LAYERS = [
     {"resources", "disk", "usercode", "schema", "cache"},
     {"settings_file"},
     {"data"},
+    {"models"},
     {"graph"},
+    {"evaluator"},
     {"tflite", "quantize"},
+    {"qdq"},
     {"run", "bundle"},
     {"check"},
-    {"export", "bench", "report"},
+    {"export", "train", "bench", "report"},
     {"cli"},
 ]
 EDGEGAP_HELP = "import sys; sys.argv = ['edgegap', '--help']; from edgegap.cli import run; sys.exit(run())"

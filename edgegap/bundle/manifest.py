@@ -46,7 +46,7 @@ class Manifest:
         input_zero_point: likewise, on the signed grid (-128..127).
         output_scale: of the int8 files' output integers; None in a float bundle.
         output_zero_point: likewise, on the signed grid (-128..127).
-        recipe: name of the recipe; None in a float bundle.
+        recipe: name of the recipe, 'imported' or 'resnapped' where the quantization was given; None in a float bundle.
         target: name of the profile of the device it was made for; None in a float bundle.
         calibration: the data it was calibrated on, as the user named it; None in a float bundle.
         calibration_images: how many images that were.

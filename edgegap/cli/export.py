@@ -55,14 +55,16 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 )
 @click.option("--batch", type=int, default=1, show_default=True, help="Images per run of the exported files.")
 @click.option("--samples", type=int, default=256, show_default=True, help="Calibration images; 0 for all.")
+@click.option("--resnap", is_flag=True, help="Of a quantized .onnx: change its scales until every op is exact.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
 @click.option("--strict", is_flag=True, help="A corrupt image is an error, and not skipped.")
 @json_option
 def command(json_path: str | None, formats: tuple[str, ...], **options: Any) -> None:
     """Write MODEL as a bundle: float and int8, ONNX and TFLite, proved to agree.
 
-    MODEL is file.py:factory or package.module:factory (with --weights), or a float .onnx file. DATA is digits:train,
-    digits:test, an .npz, a folder with one subfolder per class, or package.module:callable.
+    MODEL is file.py:factory or package.module:factory (with --weights), or an .onnx file. An .onnx that is quantized
+    already (QDQ) keeps its quantization: it needs neither --int8 nor --calib. DATA is digits:train, digits:test, an
+    .npz, a folder with one subfolder per class, or package.module:callable.
     """
     from edgegap.export.export import export  # noqa: PLC0415  # imports what --help must not wait for
     from edgegap.export.settings import FORMATS, ExportSettings  # noqa: PLC0415

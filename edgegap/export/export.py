@@ -23,20 +23,21 @@ from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_dat
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import InternalError
 from edgegap.export.model import FloatModel, load_model
-from edgegap.export.prove import Proof, prove_float, prove_int8
-from edgegap.export.readme import bundle_readme
+from edgegap.export.prove import Proof, compare_with_source, prove_float, prove_int8
+from edgegap.export.readme import IMPORTED, RESNAPPED, bundle_readme
 from edgegap.export.settings import ExportSettings
 from edgegap.export.view import quantization_view
 from edgegap.graph.head import head_of
 from edgegap.graph.nodes import shape_of
 from edgegap.graph.shapes import set_batch
 from edgegap.progress import Progress
+from edgegap.qdq import import_qdq
 from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.observer import BATCH
 from edgegap.quantize.parameters import SIGNED
 from edgegap.quantize.quantize import Quantized, quantize
-from edgegap.quantize.recipe import load_recipe
+from edgegap.quantize.recipe import load_recipe, require_torch
 from edgegap.quantize.signed import with_int8_activations
 from edgegap.quantize.verify import grid_of
 from edgegap.run.local import DESKTOP
@@ -76,7 +77,9 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
     began = time.perf_counter()
     refuse_existing(settings.output, force=settings.force)
     target = load_target(settings.target)  # a mistake in it or in the recipe is told before any work
-    load_recipe(settings.recipe)
+    recipe = load_recipe(settings.recipe)
+    if settings.int8 and recipe.ranges == "margin":
+        require_torch(recipe)
     preprocessing = None if settings.preprocess is None else load_preprocessing(settings.preprocess)
     source = _calibration(settings)
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
@@ -84,7 +87,8 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
         progress("reading the network", 0, None)
         seen = None if images is None else images.shape
         network = load_model(settings.model, settings.weights, settings.input_shape, seen)
-        sample = _sample(network, images, folder)
+        settings.check_fit(quantized=network.qdq is not None)
+        sample = _sample(network, images, preprocessing, folder)
         network.check(sample.values(FLOAT_IMAGES))
         with new_bundle(settings.output, force=settings.force) as staging:
             classes = _classes(settings, source)
@@ -132,14 +136,14 @@ class _Export:
         self.progress("writing the float files", 0, None)
         self._write_pair(self.network.model, "float", staging)
         prove_float(staging / "float.onnx", staging / "float.tflite", self.sample, self.progress)
-        quantized = proof = None
+        proof = None
         notices = self._batch_notice()
-        if self.settings.int8 and self.images is not None:
-            quantized = self._quantize(self.images)
+        quantized = self._quantize()
+        if quantized is not None:
             self._write_pair(quantized.model, "int8", staging)
             proof = self._prove(quantized, staging)
             slow = [f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops]
-            notices = (*notices, *self._lint(self.images), *quantized.notices, *slow)
+            notices = (*notices, *self._lint(), *quantized.notices, *slow)
             view = quantization_view(quantized.model, quantized.input_grid, self.sample.table)
             write_json(staging / "quantization.json", view)
         for file in list(staging.iterdir()):
@@ -166,23 +170,37 @@ class _Export:
         ir.save(with_int8_activations(bound) if lowered else bound, staging / f"{precision}.onnx")
         (staging / f"{precision}.tflite").write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
 
-    def _quantize(self, images: ImageSet) -> Quantized:
-        recipe = load_recipe(self.settings.recipe)
+    def _quantize(self) -> Quantized | None:
+        """The int8 network: the quantization that came with it, or one of our own; None in a float export."""
+        settings, images = self.settings, self.images
+        if self.network.qdq is not None:
+            self.progress("importing the quantization", 0, None)
+            return import_qdq(self.network.qdq, table=self.sample.table, io=settings.io, resnap=settings.resnap)
+        if images is None or not settings.int8:
+            return None
+        recipe = load_recipe(settings.recipe)
         calibration = _Calibration(images, self.progress)
-        return quantize(self.network.model, calibration, recipe, table=images.table, io=self.settings.io)
+        return quantize(self.network.model, calibration, recipe, table=images.table, io=settings.io)
 
     def _prove(self, quantized: Quantized, staging: Path) -> Proof:
         inexact = inexact_ops(quantized.model, self.sample.table)
-        return prove_int8(
-            staging / "int8.onnx",
+        onnx, outputs = staging / "int8.onnx", output_grid(quantized.model)
+        inputs = quantized.input_grid if self.settings.io == "int8" else None
+        proof = prove_int8(
+            onnx,
             staging / "int8.tflite",
             self.sample,
-            quantized.input_grid if self.settings.io == "int8" else None,
-            output_grid(quantized.model),
+            inputs,
+            outputs,
             bound_lsb=None if inexact else 0,
             target=DESKTOP,
             progress=self.progress,
         )
+        source = Path(self.settings.model)
+        if self.network.qdq is None or not source.is_file():
+            return proof
+        kept = compare_with_source(source, onnx, self.sample, inputs, outputs, target=DESKTOP, progress=self.progress)
+        return replace(proof, source=kept)
 
     def _manifest(self, quantized: Quantized | None, staging: Path) -> Manifest:
         settings, graph = self.settings, self.network.model.graph
@@ -201,10 +219,10 @@ class _Export:
             input_zero_point=quantized.input_grid.zero_point - SIGNED if quantized else None,
             output_scale=grid.scale if grid else None,
             output_zero_point=grid.zero_point if grid else None,
-            recipe=settings.recipe if quantized else None,
+            recipe=self._recipe() if quantized else None,
             target=self.target.name if quantized else None,
             activation=self.target.activation if quantized else None,
-            calibration=settings.calibration if quantized else None,
+            calibration=settings.calibration if quantized and quantized.images else None,
             calibration_images=quantized.images if quantized else 0,
             calibration_hashes=self._calibration_hashes(),
             exactness=None if quantized is None else ("bounded" if inexact else "exact"),
@@ -213,9 +231,17 @@ class _Export:
             tools={"edgegap": __version__, **{name: _version(name) for name in _TOOLS if _version(name)}},
         )
 
-    def _lint(self, images: ImageSet) -> list[str]:
+    def _recipe(self) -> str:
+        if self.network.qdq is None:
+            return self.settings.recipe
+        return RESNAPPED if self.settings.resnap else IMPORTED
+
+    def _lint(self) -> list[str]:
+        images = self.images
+        if images is None:
+            return ["the int8 files were compared on noise: give images with --calib to compare them on those"]
         names = self.classes or tuple(map(str, range(self._outputs())))
-        few = few_calibration_images(len(images), len(names))
+        few = few_calibration_images(len(images), len(names)) if self.network.qdq is None else None
         return [*lint_images(images, self.preprocessing, names), *([] if few is None else [few])]
 
     def _titles(self) -> tuple[str, ...] | None:
@@ -227,7 +253,7 @@ class _Export:
 
     def _calibration_hashes(self) -> tuple[str, ...]:
         """Of at most 512 images, evenly spread: enough to tell that a check sees them again."""
-        if self.images is None:
+        if self.images is None or self.network.qdq is not None:
             return ()
         hashes = image_hashes(self.images)
         return tuple(hashes[k] for k in spread(len(hashes)))
@@ -242,7 +268,7 @@ class _Export:
             "files": [{"name": f.name, "bytes": f.bytes, "sha256": f.sha256} for f in manifest.files],
             "int8_ops": sum(node.op_type in ARITHMETIC for node in nodes),
             "float_ops": [] if proof is None else [asdict(op) for op in proof.slow_ops],
-            "identity": [] if proof is None else [proof.identity.to_json()],
+            "identity": [] if proof is None else [i.to_json() for i in (proof.identity, proof.source) if i],
         }
 
 
@@ -272,7 +298,9 @@ def _classes(settings: ExportSettings, source: DataSource | None) -> tuple[str, 
     return None if settings.classes is None else read_classes(settings.classes)
 
 
-def _sample(network: FloatModel, images: ImageSet | None, folder: Path) -> ImageSet:
+def _sample(
+    network: FloatModel, images: ImageSet | None, preprocessing: Preprocessing | None, folder: Path
+) -> ImageSet:
     """The images that proofs run on: the first of the calibration images, or noise where there are none."""
     path = folder / "sample.npy"
     if images is not None:
@@ -280,10 +308,14 @@ def _sample(network: FloatModel, images: ImageSet | None, folder: Path) -> Image
         np.save(path, first)
         return replace(images, path=path, labels=images.labels[: len(first)], names=images.names[: len(first)])
     _, c, h, w = shape_of(network.model.graph.inputs[0])
-    noise = np.random.default_rng(0).normal(size=(FLOAT_IMAGES, c, h, w)).astype(np.float32)
+    rng, table = np.random.default_rng(0), None
+    noise = rng.normal(size=(FLOAT_IMAGES, c, h, w)).astype(np.float32)
+    if network.qdq is not None and preprocessing is not None:
+        table = preprocessing.table(c)
+        noise = rng.integers(0, 256, (PROVED_IMAGES, h, w, c), np.uint8)
     np.save(path, noise)
     names = tuple(f"noise {k}" for k in range(len(noise)))
-    return ImageSet(path, np.full(len(noise), -1), names, None, (c, h, w))
+    return ImageSet(path, np.full(len(noise), -1), names, table, (c, h, w))
 
 
 def _files(staging: Path) -> tuple[FileEntry, ...]:

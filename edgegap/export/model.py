@@ -17,6 +17,7 @@ from edgegap.graph.load import batch_of, load_onnx, static_input_shape
 from edgegap.graph.nodes import describe
 from edgegap.graph.trace import evaluate, trace
 from edgegap.ort import session
+from edgegap.qdq import Qdq, is_quantized, read_qdq
 
 if TYPE_CHECKING:
     import torch
@@ -32,15 +33,18 @@ class FloatModel:
 
     Args:
         model: in canonical form, batch 1.
-        original: how to compute the same outputs without EdgeGAP's passes: the torch module, or the .onnx file.
+        original: how to compute the same outputs without EdgeGAP's passes: the torch module, the .onnx file, or that
+            file without its quantization, serialized.
         spec: what the user typed.
         batch: of the original: a number, or the name of a dynamic one.
+        qdq: the quantization that came with it; `model` is the same network without it, its weights dequantized.
     """
 
     model: ir.Model
-    original: torch.nn.Module | Path
+    original: torch.nn.Module | Path | bytes
     spec: str
     batch: int | str = 1
+    qdq: Qdq | None = None
 
     def check(self, images: NDArray[np.float32]) -> None:
         """Compare the outputs for float32 images [n, C, H, W] with those of the original.
@@ -49,9 +53,10 @@ class FloatModel:
             ModelError: the original cannot run, or gives NaN or infinity.
             InternalError: they differ by more than float32 noise.
         """
-        if isinstance(self.original, Path):
+        if isinstance(self.original, Path | bytes):
+            source = str(self.original) if isinstance(self.original, Path) else self.original
             try:
-                expected = _run(session(str(self.original)), images, self.batch if isinstance(self.batch, int) else 1)
+                expected = _run(session(source), images, self.batch if isinstance(self.batch, int) else 1)
             except Exception as error:  # each of ONNX Runtime's errors is a class of its own
                 hint = "onnx.checker.check_model(path, full_check=True) may say more."
                 raise ModelError(f"ONNX Runtime cannot run it: {error}", where=self.spec, hint=hint) from error
@@ -109,7 +114,7 @@ def load_model(
     """The canonical float model of MODEL.
 
     Args:
-        spec: `file.py:factory`, `package.module:factory` or a float `.onnx`.
+        spec: `file.py:factory`, `package.module:factory`, or an `.onnx`, float or QDQ.
         weights: a state dict for a factory.
         input_shape: C, H, W as the user gave it.
         seen: C, H, W of the images, where there are any.
@@ -122,7 +127,7 @@ def load_model(
         if weights is not None:
             raise InputError("an .onnx file carries its own weights", where=str(weights), hint="Leave out --weights.")
         model = load_onnx(Path(spec))
-        original: torch.nn.Module | Path = Path(spec)
+        original: torch.nn.Module | Path | bytes = Path(spec)
         batch = batch_of(model)
         own = static_input_shape(model)
         shape = _agreed(input_shape, own, seen, spec)
@@ -132,12 +137,17 @@ def load_model(
         original, batch = build(spec, weights), 1
         shape = _agreed(input_shape, None, seen, spec)
         model = trace(original, shape, spec)
+    qdq = None
     try:
-        canonicalize(model, (1, *shape))
+        if is_quantized(model):
+            qdq = read_qdq(model, (1, *shape))
+            model, original = qdq.float_model, qdq.original
+        else:
+            canonicalize(model, (1, *shape))
     except ModelError as error:
         error.where = error.where or spec
         raise
-    return FloatModel(model, original, spec, batch)
+    return FloatModel(model, original, spec, batch, qdq)
 
 
 def _agreed(

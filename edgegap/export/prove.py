@@ -27,10 +27,12 @@ class Proof:
     Args:
         identity: of the two int8 files.
         slow_ops: that a runtime computes in float, or outside its fast kernels.
+        source: of the file that a quantization was imported from, and int8.onnx.
     """
 
     identity: Identity
     slow_ops: list[SlowOp]
+    source: Identity | None = None
 
 
 def prove_int8(
@@ -66,6 +68,23 @@ def prove_int8(
         )
     slow = [*onnxruntime_float_ops(a.optimized or b"", ir.load(onnx)), *litert_undelegated_ops(b)]
     return Proof(identity, slow)
+
+
+def compare_with_source(
+    source: Path,
+    onnx: Path,
+    images: ImageSet,
+    input_grid: Grid | None,
+    output_grid: OutputGrid,
+    *,
+    target: str,
+    progress: Progress,
+) -> Identity:
+    """Run a quantized file, and the int8.onnx that was imported from it, over `images`; no difference is an error."""
+    a, b = predict([Prediction(source, images), Prediction(onnx, images, input_grid)], progress)
+    integers = output_grid.integers(a.outputs), output_grid.integers(b.outputs)
+    names, runtimes = (source.name, onnx.name), (a.runtime, b.runtime)
+    return compare(names, runtimes, integers, targets=(target, target), bound_lsb=None)
 
 
 def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) -> None:

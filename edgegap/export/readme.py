@@ -6,12 +6,21 @@ from string import Template
 
 from edgegap.bundle import Manifest
 
+IMPORTED, RESNAPPED = "imported", "resnapped"
+"""The recipes of a network that was quantized elsewhere: as it came, and with scales changed by --resnap."""
+
+_REFERENCE = (
+    "\nThe quantization came with the network{changed}. The float files are the reference: the same network without "
+    "quantization, with the values that its integer weights stand for.\n"
+)
+_CHANGED = {IMPORTED: "; its parameters were kept", RESNAPPED: "; --resnap changed some of its scales"}
+
 _TEXT = Template("""# $model
 
 Made by EdgeGAP $version. Head: $head. $exactness
 
 $files
-
+$reference
 Input: $input
 Preprocessing: $preprocessing
 """)
@@ -92,6 +101,7 @@ def bundle_readme(manifest: Manifest) -> str:
         head=manifest.head,
         exactness=exactness,
         files=files,
+        reference=_REFERENCE.format(changed=_CHANGED[manifest.recipe]) if manifest.recipe in _CHANGED else "",
         input=takes,
         preprocessing=f"{steps}; value = (pixel * scale - mean) / std." if record else f"{steps}.",
     )

@@ -10,6 +10,12 @@ from edgegap.errors import InputError
 
 FORMATS = ("onnx", "tflite")
 
+_NO_PREPROCESS = "how pixels become inputs is not known"
+_PREPROCESS = (
+    "Give --preprocess imagenet, cifar10, unit, raw, or a .toml: what the network was trained with. "
+    "A wrong guess here is the commonest cause of lost accuracy, so there is no default."
+)
+
 
 @dataclass(frozen=True)
 class ExportSettings:
@@ -32,6 +38,7 @@ class ExportSettings:
         samples: how many calibration images, 0 for all.
         force: replace an existing bundle.
         strict: a corrupt image is an error.
+        resnap: change the scales of a network that is quantized already until every op of it is exact.
     """
 
     model: str
@@ -50,23 +57,37 @@ class ExportSettings:
     samples: int = 256
     force: bool = False
     strict: bool = False
+    resnap: bool = False
 
     def __post_init__(self) -> None:
         if self.int8 and self.calibration is None:
             hint = "Give some images with --calib DATA, such as a folder, an .npz or digits:train."
             raise InputError("--int8 needs calibration images", hint=hint)
-        if self.io == "int8" and not self.int8:
-            raise InputError("--io int8 is for int8 files", hint="Add --int8 and --calib DATA.")
+        if not self.model.endswith(".onnx"):
+            self.check_fit(quantized=False)
         if self.batch < 1:
             raise InputError(f"--batch {self.batch} is not a number of images", hint="Give 1 or more.")
         if self.samples < 0:
             raise InputError(f"--samples {self.samples} is not a number of images", hint="Give 0 for all, or more.")
         if self.calibration is not None and self.preprocess is None and self.calibration_may_be_pixels:
-            hint = (
-                "Give --preprocess imagenet, cifar10, unit, raw, or a .toml: what the network was trained with. "
-                "A wrong guess here is the commonest cause of lost accuracy, so there is no default."
-            )
-            raise InputError("how pixels become inputs is not known", hint=hint)
+            raise InputError(_NO_PREPROCESS, hint=_PREPROCESS)
+
+    def check_fit(self, *, quantized: bool) -> None:
+        """Refuse options that do not fit a float network, or one that is quantized already.
+
+        Raises:
+            InputError: naming the option.
+        """
+        if not quantized and self.io == "int8" and not self.int8:
+            raise InputError("--io int8 is for int8 files", hint="Add --int8 and --calib DATA.")
+        if not quantized and self.resnap:
+            hint = "Leave it out: a quantization of EdgeGAP's own snaps its scales itself."
+            raise InputError("--resnap is for a network that is quantized already", hint=hint)
+        if quantized and self.recipe != "default":
+            hint = "Leave out --recipe, or give the float network."
+            raise InputError(f"--recipe {self.recipe} is for a float network; this one is quantized", hint=hint)
+        if quantized and self.calibration is None and self.preprocess is None:
+            raise InputError(_NO_PREPROCESS, hint=_PREPROCESS)
 
     @property
     def calibration_may_be_pixels(self) -> bool:

@@ -87,15 +87,24 @@ def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
         if node.domain not in ("", "ai.onnx"):
             raise unsupported(node, f"its domain is {node.domain}, not ONNX's own", "Export it as standard ONNX ops.")
     bind_input(model, input_shape)
+    apply_passes(model)
+    _check(model)
+    model.graph.opset_imports.clear()
+    model.graph.opset_imports[""] = OPSET
+    return model
+
+
+def apply_passes(model: ir.Model) -> None:
+    """Every pass, until none changes anything, in place; QuantizeLinear and DequantizeLinear may stand in between.
+
+    Args:
+        model: with its input bound.
+    """
     for _ in range(4):
         changes = [_apply(step, model) for step in PASSES]
         if not any(changes):
             break
     RemoveUnusedNodesPass()(model)
-    _check(model)
-    model.graph.opset_imports.clear()
-    model.graph.opset_imports[""] = OPSET
-    return model
 
 
 def _apply(step: Callable[[ir.Model], bool], model: ir.Model) -> bool:

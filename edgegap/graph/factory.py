@@ -1,17 +1,24 @@
-"""A torch network in: `file.py:factory` or `package.module:factory`, with a state dict as its weights."""
+"""A torch network in: `file.py:factory`, `package.module:factory` or `zoo:NAME` with its weights, or a checkpoint."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgegap.errors import ModelError, WeightsError
+from edgegap.errors import InputError, ModelError, WeightsError
+from edgegap.models.catalogue import ZOO, build_network, default_arguments
+from edgegap.models.checkpoint import Checkpoint, read_checkpoint, read_weights
+from edgegap.models.needs_torch import import_torch
+from edgegap.models.surgery import with_gap_head
 from edgegap.usercode import find_callable, raised
 
 if TYPE_CHECKING:
     import torch
 
-FACTORY = "MODEL is file.py:factory, package.module:factory (a function that makes the network), or a float .onnx file."
+FACTORY = (
+    "MODEL is file.py:factory, package.module:factory (a function that makes the network), zoo:NAME, a checkpoint of "
+    "`edgegap train`, or an .onnx file."
+)
 
 _ANOTHER = "Is this the network that the weights were trained with?"
 
@@ -20,32 +27,26 @@ _NAMED = 3
 
 
 def build(spec: str, weights: Path | None) -> torch.nn.Module:
-    """The network that a factory makes, with its weights, in evaluation mode.
+    """The network that MODEL names, with its weights, in evaluation mode.
 
     Args:
-        spec: `file.py:factory` or `package.module:factory`; the factory takes no arguments.
-        weights: a state dict written by torch.save; None keeps the weights that the factory gives.
+        spec: `file.py:factory` or `package.module:factory`; the factory takes no arguments. `zoo:NAME`. Or the path of
+            a checkpoint of a network of the zoo.
+        weights: a state dict written by torch.save, or a checkpoint; None keeps the weights that the factory gives.
 
     Raises:
-        ModelError: no such file, module or factory, a factory that raises or returns something else, no torch.
-        WeightsError: not a state dict, one whose keys or shapes do not match, or a NaN or an infinity in it.
+        InputError: weights for a checkpoint, which has its own.
+        ModelError: no such file, module, factory or name, a factory that raises or returns something else, no torch.
+        WeightsError: neither a state dict nor a checkpoint, one whose keys or shapes do not match, one of another
+            network, none for a network of the zoo, or a NaN or an infinity in it.
     """
-    try:
-        import torch  # noqa: PLC0415  # slow to import, and not part of the base install
-    except ImportError as error:
-        hint = "pip install 'edgegap[torch]', or give a float .onnx file."
-        raise ModelError("a torch network needs torch, which is not installed", where=spec, hint=hint) from error
+    torch = import_torch(spec, "give a float .onnx file")
     # Single images are all that runs in torch here: more threads cost ten times what they gain.
     torch.set_num_threads(1)
-    factory = find_callable(spec, ModelError, FACTORY)
-    try:
-        network = factory()
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise raised(error, spec, ModelError, FACTORY) from error
-    if not isinstance(network, torch.nn.Module):
-        raise ModelError(f"the factory returned a {type(network).__name__}, not a torch.nn.Module", where=spec)
-    if weights is not None:
-        _load(network, weights)
+    saved = _saved(spec, weights)
+    network = _network(spec, saved, weights)
+    if saved is not None:
+        _load(network, saved.state_dict if isinstance(saved, Checkpoint) else saved, weights or Path(spec))
     for key, value in network.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
             kind = "NaN" if value.isnan().any() else "infinity"
@@ -54,24 +55,67 @@ def build(spec: str, weights: Path | None) -> torch.nn.Module:
     return network.eval()
 
 
-def _load(network: torch.nn.Module, path: Path) -> None:
+def checkpoint_of(spec: str, weights: Path | None) -> Checkpoint | None:
+    """The checkpoint that MODEL is, or that --weights names; None where the network comes without one.
+
+    Raises:
+        InputError: as `build`.
+    """
+    saved = None if spec.endswith(".onnx") else _saved(spec, weights)
+    return saved if isinstance(saved, Checkpoint) else None
+
+
+def _saved(spec: str, weights: Path | None) -> Checkpoint | dict[str, torch.Tensor] | None:
+    """What the file that holds the weights has in it; None where none was named."""
+    if ":" in spec:
+        return None if weights is None else read_weights(weights)
+    if not Path(spec).is_file():
+        raise ModelError("is not a network", where=spec, hint=FACTORY)
+    if weights is not None:
+        raise InputError("a checkpoint carries its own weights", where=str(weights), hint="Leave out --weights.")
+    return read_checkpoint(Path(spec))
+
+
+def _network(spec: str, saved: Checkpoint | dict[str, torch.Tensor] | None, weights: Path | None) -> torch.nn.Module:
+    """The network, its weights not yet loaded."""
+    checkpoint = saved if isinstance(saved, Checkpoint) else None
+    model = checkpoint.model if checkpoint is not None and ":" not in spec else spec
+    if checkpoint is not None and ZOO in (checkpoint.model[: len(ZOO)], spec[: len(ZOO)]) and checkpoint.model != model:
+        raise WeightsError(f"is a checkpoint of {checkpoint.model}, not of {spec}", where=str(weights), hint=_ANOTHER)
+    if model.startswith(ZOO):
+        name = model.removeprefix(ZOO)
+        arguments = default_arguments(name) if checkpoint is None else checkpoint.arguments
+        if saved is None:
+            hint = (
+                f"None come with EdgeGAP: `edgegap train {name} --data DATA -o CKPT` makes some; give --weights CKPT."
+            )
+            raise WeightsError("a network of the zoo needs weights", where=spec, hint=hint)
+        network = build_network(name, arguments)
+    elif ":" in spec:
+        network = _made(spec)
+    else:  # whoever sends a checkpoint must not choose which Python runs here
+        hint = f"Give {model} as MODEL, and this file with --weights."
+        raise WeightsError(f"is a checkpoint of {model}, whose code is not in it", where=spec, hint=hint)
+    if checkpoint is not None and checkpoint.gap_head:
+        network = with_gap_head(network, checkpoint.arguments.input_shape, model)
+    return network
+
+
+def _made(spec: str) -> torch.nn.Module:
+    """What the user's factory makes."""
     import torch  # noqa: PLC0415  # imported by `build` already
 
-    hint = "Save the weights alone: torch.save(network.state_dict(), path)."
+    factory = find_callable(spec, ModelError, FACTORY)
     try:
-        file = open(path, "rb")  # noqa: SIM115  # closed below; what fails after this line is the content
-    except OSError as error:
-        raise WeightsError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    with file:
-        try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file raises whatever zipfile, pickle or torch happens to meet
-            what = "is not a state dict that can be loaded without running code"
-            raise WeightsError(what, where=str(path), hint=hint) from error
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
-    ):
-        raise WeightsError(f"holds a {type(state).__name__}, not a state dict", where=str(path), hint=hint)
+        network = factory()
+    except (Exception, SystemExit) as error:  # the user's code may raise anything
+        raise raised(error, spec, ModelError, FACTORY) from error
+    if not isinstance(network, torch.nn.Module):
+        raise ModelError(f"the factory returned a {type(network).__name__}, not a torch.nn.Module", where=spec)
+    return network
+
+
+def _load(network: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
     own = network.state_dict()
     common = own.keys() & state.keys()
     wrong = [

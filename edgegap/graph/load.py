@@ -1,4 +1,4 @@
-"""A float `.onnx` file in: read it, and refuse what is not a float classifier."""
+"""An `.onnx` file in, float or QDQ: read it, and refuse what is not a classifier of one input."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from edgegap.graph.nodes import describe, keep_module_paths, shape_of
 OPSETS = range(17, 21)
 """The opsets that a file may have."""
 
+_DYNAMIC = ("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat")
+
 
 def load_onnx(path: Path) -> ir.Model:
-    """The model in a float `.onnx` file.
+    """The model in an `.onnx` file.
 
     Raises:
         ModelError: the file is missing, is not ONNX, is truncated, has another opset, more than one input, or a NaN or
             an infinity among its weights.
-        UnsupportedOpError: the model is quantized already.
+        UnsupportedOpError: the model is quantized, and not in the QDQ format.
     """
     try:
         model = ir.load(path)
@@ -46,7 +48,7 @@ def load_onnx(path: Path) -> ir.Model:
 
 
 def checked(model: ir.Model, where: str) -> ir.Model:
-    """`model` with its functions inlined, once it is known to be a float network of one input.
+    """`model` with its functions inlined, once it is known to be a network of one input.
 
     Args:
         model: changed in place.
@@ -71,9 +73,13 @@ def checked(model: ir.Model, where: str) -> ir.Model:
             f"has {len(model.graph.inputs)} inputs ({names})", where=where, hint="One image input is needed."
         )
     for node in model.graph:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") or node.op_type.startswith(("QLinear", "QGemm")):
+        if node.op_type in _DYNAMIC or node.op_type.startswith(("QLinear", "QGemm")):
+            dynamic = node.op_type in _DYNAMIC
+            hint = "Quantize it in the QDQ format" + (", statically, with calibration images." if dynamic else ".")
             raise UnsupportedOpError(
-                "the network is quantized already", where=f"{where}, {describe(node)}", hint="Give the float network."
+                f"the network is quantized {'dynamically' if dynamic else 'in the operator format'}",
+                where=f"{where}, {describe(node)}",
+                hint=f"{hint} Or give the float network.",
             )
     for name, value in model.graph.initializers.items():
         if value.const_value is None:
