@@ -27,9 +27,9 @@ setup: .venv/installed  ## make .venv with everything that developing needs
 	@touch $@
 
 demo: setup  ## train a small network on digits, export it to int8, check it, and draw a report
-	$(PY) examples/digits/train.py $(DEMO)/digits.pt
-	$(EDGEGAP) export examples/digits/network.py:tiny_nin --weights $(DEMO)/digits.pt --int8 \
-		--calib digits:train --preprocess unit --force -o $(DEMO)/digits
+	$(EDGEGAP) train nin_tiny --data digits:train --val digits:test --preprocess unit --epochs 10 --threads 1 \
+		--force -o $(DEMO)/digits.pt
+	$(EDGEGAP) export $(DEMO)/digits.pt --int8 --calib digits:train --force -o $(DEMO)/digits
 	$(EDGEGAP) check $(DEMO)/digits --data digits:test --max-drop 1
 	$(EDGEGAP) explain $(DEMO)/digits --data digits:test
 	$(EDGEGAP) report $(DEMO)/digits -o $(DEMO)/report.html

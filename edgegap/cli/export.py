@@ -33,7 +33,7 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="BUNDLE", help="Folder to write."
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="State dict for a factory, loaded with weights_only.")
+@click.option("--weights", type=click.Path(path_type=Path), help="State dict or checkpoint, loaded with weights_only.")
 @click.option("--int8", is_flag=True, help="Quantize; without it the float pair only is written.")
 @click.option("--calib", "calibration", metavar="DATA", help="Images to calibrate on.")
 @click.option(
@@ -62,9 +62,10 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 def command(json_path: str | None, formats: tuple[str, ...], **options: Any) -> None:
     """Write MODEL as a bundle: float and int8, ONNX and TFLite, proved to agree.
 
-    MODEL is file.py:factory or package.module:factory (with --weights), or an .onnx file. An .onnx that is quantized
-    already (QDQ) keeps its quantization: it needs neither --int8 nor --calib. DATA is digits:train, digits:test, an
-    .npz, a folder with one subfolder per class, or package.module:callable.
+    MODEL is file.py:factory, package.module:factory or zoo:NAME (with --weights), a checkpoint of `edgegap train`,
+    which needs neither --preprocess nor --classes, or an .onnx file. An .onnx that is quantized already (QDQ) keeps its
+    quantization: it needs neither --int8 nor --calib. DATA is digits:train, digits:test, an .npz, a folder with one
+    subfolder per class, or package.module:callable.
     """
     from edgegap.export.export import export  # noqa: PLC0415  # imports what --help must not wait for
     from edgegap.export.settings import FORMATS, ExportSettings  # noqa: PLC0415

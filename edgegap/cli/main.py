@@ -18,9 +18,12 @@ _VERBS = {
     "doctor": "Say what a device lacks, and how to get it; set up emulated boards.",
     "explain": "Draw class confidence maps, float beside int8.",
     "export": "Write a network as ONNX and TFLite, float and int8.",
+    "gap": "Give a network a GAP head in place of its fully connected layers.",
+    "models": "Show the networks that can be trained.",
     "recipes": "Show how ranges and weights can be chosen.",
     "report": "Draw the records of bundles as one page.",
     "targets": "Show the devices that have a profile.",
+    "train": "Train a network that ends in global average pooling.",
 }
 
 

@@ -27,9 +27,11 @@ from edgegap.export.prove import Proof, compare_with_source, prove_float, prove_
 from edgegap.export.readme import IMPORTED, RESNAPPED, bundle_readme
 from edgegap.export.settings import ExportSettings
 from edgegap.export.view import quantization_view
+from edgegap.graph.factory import checkpoint_of
 from edgegap.graph.head import head_of
 from edgegap.graph.nodes import shape_of
 from edgegap.graph.shapes import set_batch
+from edgegap.models import Checkpoint
 from edgegap.progress import Progress
 from edgegap.qdq import import_qdq
 from edgegap.quantize.bounds import inexact_ops
@@ -80,18 +82,22 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
     recipe = load_recipe(settings.recipe)
     if settings.int8 and recipe.ranges == "margin":
         require_torch(recipe)
-    preprocessing = None if settings.preprocess is None else load_preprocessing(settings.preprocess)
+    checkpoint = checkpoint_of(settings.model, settings.weights)
+    preprocessing = _preprocessing(settings, checkpoint)
+    if preprocessing is None:
+        settings.check_pixels()
     source = _calibration(settings)
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
         images = None if source is None else save_images(source, preprocessing, folder / "calibration.npy", progress)
         progress("reading the network", 0, None)
         seen = None if images is None else images.shape
-        network = load_model(settings.model, settings.weights, settings.input_shape, seen)
+        own = None if checkpoint is None else checkpoint.arguments.input_shape
+        network = load_model(settings.model, settings.weights, settings.input_shape, seen, own)
         settings.check_fit(quantized=network.qdq is not None)
         sample = _sample(network, images, preprocessing, folder)
         network.check(sample.values(FLOAT_IMAGES))
         with new_bundle(settings.output, force=settings.force) as staging:
-            classes = _classes(settings, source)
+            classes = _classes(settings, checkpoint, source)
             work = _Export(settings, target, network, images, sample, preprocessing, classes, progress)
             record, notices = work.write(staging)
     record["seconds"] = round(time.perf_counter() - began, 3)
@@ -292,7 +298,17 @@ def _calibration(settings: ExportSettings) -> DataSource | None:
     return source.take(settings.samples)
 
 
-def _classes(settings: ExportSettings, source: DataSource | None) -> tuple[str, ...] | None:
+def _preprocessing(settings: ExportSettings, checkpoint: Checkpoint | None) -> Preprocessing | None:
+    if settings.preprocess is not None:
+        return load_preprocessing(settings.preprocess)
+    return None if checkpoint is None else checkpoint.preprocessing
+
+
+def _classes(
+    settings: ExportSettings, checkpoint: Checkpoint | None, source: DataSource | None
+) -> tuple[str, ...] | None:
+    if settings.classes is None and checkpoint is not None:
+        return checkpoint.classes
     if source is not None:
         return source.classes
     return None if settings.classes is None else read_classes(settings.classes)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgegap.errors import InputError, InternalError, ModelError
 from edgegap.graph.canonical import canonicalize
-from edgegap.graph.factory import FACTORY, build
+from edgegap.graph.factory import build
 from edgegap.graph.load import batch_of, load_onnx, static_input_shape
 from edgegap.graph.nodes import describe
 from edgegap.graph.trace import evaluate, trace
@@ -109,15 +109,20 @@ def _first_not_finite(model: ir.Model, images: NDArray[np.float32]) -> str | Non
 
 
 def load_model(
-    spec: str, weights: Path | None, input_shape: tuple[int, int, int] | None, seen: tuple[int, int, int] | None
+    spec: str,
+    weights: Path | None,
+    input_shape: tuple[int, int, int] | None,
+    seen: tuple[int, int, int] | None,
+    trained: tuple[int, int, int] | None = None,
 ) -> FloatModel:
     """The canonical float model of MODEL.
 
     Args:
-        spec: `file.py:factory`, `package.module:factory`, or an `.onnx`, float or QDQ.
-        weights: a state dict for a factory.
+        spec: `file.py:factory`, `package.module:factory`, `zoo:NAME`, a checkpoint, or an `.onnx`, float or QDQ.
+        weights: a state dict or a checkpoint, for a factory or a network of the zoo.
         input_shape: C, H, W as the user gave it.
         seen: C, H, W of the images, where there are any.
+        trained: C, H, W that a checkpoint was trained with, where there is one.
 
     Raises:
         InputError: a call that does not fit the kind of MODEL.
@@ -132,10 +137,8 @@ def load_model(
         own = static_input_shape(model)
         shape = _agreed(input_shape, own, seen, spec)
     else:
-        if ":" not in spec:
-            raise ModelError("is not a network", where=spec, hint=FACTORY)
         original, batch = build(spec, weights), 1
-        shape = _agreed(input_shape, None, seen, spec)
+        shape = _agreed(input_shape, trained, seen, spec)
         model = trace(original, shape, spec)
     qdq = None
     try:

@@ -24,12 +24,12 @@ class ExportSettings:
     Args:
         model: MODEL.
         output: the bundle folder.
-        weights: a state dict for a factory.
+        weights: a state dict or a checkpoint, for a factory or a network of the zoo.
         int8: whether to quantize; else the float pair only.
         calibration: DATA for calibration.
-        preprocess: a name or a `.toml`.
+        preprocess: a name or a `.toml`; what the checkpoint says where it is None.
         input_shape: C, H, W.
-        classes: a file of class names.
+        classes: a file of class names; those of the checkpoint where it is None.
         recipe: a name or a `.toml`.
         target: of the device that the bundle is for: a name or a `.toml`.
         formats: which of 'onnx' and 'tflite' to keep.
@@ -69,7 +69,14 @@ class ExportSettings:
             raise InputError(f"--batch {self.batch} is not a number of images", hint="Give 1 or more.")
         if self.samples < 0:
             raise InputError(f"--samples {self.samples} is not a number of images", hint="Give 0 for all, or more.")
-        if self.calibration is not None and self.preprocess is None and self.calibration_may_be_pixels:
+
+    def check_pixels(self) -> None:
+        """Refuse pixels, where neither the call nor a checkpoint says how they become inputs.
+
+        Raises:
+            InputError: the calibration data holds pixels.
+        """
+        if self.calibration is not None and self.calibration_may_be_pixels:
             raise InputError(_NO_PREPROCESS, hint=_PREPROCESS)
 
     def check_fit(self, *, quantized: bool) -> None:

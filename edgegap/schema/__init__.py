@@ -17,7 +17,7 @@ from jsonschema.exceptions import best_match
 
 from edgegap.errors import BundleError
 
-Kind = Literal["manifest", "quantization", "export", "check", "bench", "explain", "doctor"]
+Kind = Literal["manifest", "quantization", "export", "check", "bench", "explain", "doctor", "train", "gap"]
 
 __all__ = ["Kind", "read_record", "schema"]
 

@@ -1,0 +1,1 @@
+"""Training: a network of the catalogue from its first step, or the new head of a network that had another."""
