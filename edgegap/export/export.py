@@ -21,7 +21,7 @@ from edgegap.check.linter import few_calibration_images, image_hashes, lint_imag
 from edgegap.check.predict import OutputGrid
 from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes, read_titles
 from edgegap.disk import disk_errors, passing_folder
-from edgegap.errors import InternalError
+from edgegap.errors import InternalError, RuntimeFailure
 from edgegap.export.model import FloatModel, load_model
 from edgegap.export.prove import Proof, compare_with_source, prove_float, prove_int8
 from edgegap.export.readme import IMPORTED, RESNAPPED, bundle_readme
@@ -149,7 +149,7 @@ class _Export:
             self._write_pair(quantized.model, "int8", staging)
             proof = self._prove(quantized, staging)
             slow = [f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops]
-            notices = (*notices, *self._lint(), *quantized.notices, *slow)
+            notices = (*notices, *self._lint(), *quantized.notices, *proof.notices, *slow)
             view = quantization_view(quantized.model, quantized.input_grid, self.sample.table)
             write_json(staging / "quantization.json", view)
         for file in list(staging.iterdir()):
@@ -205,7 +205,12 @@ class _Export:
         source = Path(self.settings.model)
         if self.network.qdq is None or not source.is_file():
             return proof
-        kept = compare_with_source(source, onnx, self.sample, inputs, outputs, target=DESKTOP, progress=self.progress)
+        try:
+            kept = compare_with_source(
+                source, onnx, self.sample, inputs, outputs, target=DESKTOP, progress=self.progress
+            )
+        except RuntimeFailure as error:  # its exact kernels refuse some forms of other tools, not ours
+            return replace(proof, notices=(f"the given file itself was not compared with int8.onnx: {error.what}",))
         return replace(proof, source=kept)
 
     def _manifest(self, quantized: Quantized | None, staging: Path) -> Manifest:

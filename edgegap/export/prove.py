@@ -28,11 +28,13 @@ class Proof:
         identity: of the two int8 files.
         slow_ops: that a runtime computes in float, or outside its fast kernels.
         source: of the file that a quantization was imported from, and int8.onnx.
+        notices: one line each on what was not proved.
     """
 
     identity: Identity
     slow_ops: list[SlowOp]
     source: Identity | None = None
+    notices: tuple[str, ...] = ()
 
 
 def prove_int8(

@@ -47,7 +47,9 @@ def with_int8_activations(model: ir.Model) -> ir.Model:
 
 
 def activation_of(artifact: Path) -> Activation:
-    """The type of activations in an ONNX file: int8 where a QuantizeLinear of it gives int8, else uint8.
+    """The type of activations in an ONNX file: int8 where a QuantizeLinear of one gives int8, else uint8.
+
+    Some exporters (torchao) quantize weights in the graph too, always to int8.
 
     A file that cannot be read counts as uint8: the runtime that it is meant for says what is wrong with it.
     """
@@ -56,8 +58,13 @@ def activation_of(artifact: Path) -> Activation:
     except Exception:  # protobuf's and onnx_ir's readers raise whatever a damaged file makes them
         return "uint8"
     for node in nodes:
-        if node.op_type == "QuantizeLinear" and len(node.inputs) > 2:
+        if node.op_type == "QuantizeLinear" and len(node.inputs) > 2 and not _is_constant(node.inputs[0]):
             zero_point = constant(node.inputs[2])
             if zero_point is not None and zero_point.dtype == np.int8:
                 return "int8"
     return "uint8"
+
+
+def _is_constant(value: ir.Value | None) -> bool:
+    producer = None if value is None else value.producer()
+    return constant(value) is not None or (producer is not None and producer.op_type == "Constant")

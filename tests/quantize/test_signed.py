@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
@@ -96,3 +97,28 @@ def test_signed_and_unsigned_are_128_apart_and_undo_each_other() -> None:
     assert (signed(every).astype(int) == every.astype(int) - 128).all()
     assert (unsigned(signed(every)) == every).all()
     assert unsigned(signed(np.full((), 3, np.uint8))).shape == ()
+
+
+def test_weights_that_are_quantized_in_the_graph_are_no_activations(tmp_path: Path) -> None:
+    """As torchao writes them: int8, and always so."""
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("QuantizeLinear", ["weight", "one", "signed"], ["integers"]),
+            onnx.helper.make_node("DequantizeLinear", ["integers", "one", "signed"], ["dequantized"]),
+            onnx.helper.make_node("QuantizeLinear", ["x", "one", "unsigned"], ["y"]),
+        ],
+        "net",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.UINT8, [1])],
+        [
+            onnx.numpy_helper.from_array(array, name)
+            for name, array in {
+                "weight": np.ones(1, np.float32),
+                "one": np.ones((), np.float32),
+                "signed": np.zeros((), np.int8),
+                "unsigned": np.zeros((), np.uint8),
+            }.items()
+        ],
+    )
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "net.onnx")
+    assert activation_of(tmp_path / "net.onnx") == "uint8"
