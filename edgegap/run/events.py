@@ -71,6 +71,10 @@ def reported(task: Task, error: Event, tail: str, place: str) -> EdgeGapError:
         case "memory":
             return RuntimeFailure(f"out of memory: {message}", where=where, hint=OUT_OF_MEMORY)
         case "disk":
-            return DiskError(f"{message} (the outputs of {artifact}, {place})", where=where, hint="Make room there.")
+            return DiskError(
+                f"{message} (the outputs of {artifact}, {place})",
+                where=where,
+                hint="Make room there; on this machine TMPDIR can name another folder.",
+            )
     verb = "load" if kind == "load" else "run"
     return RuntimeFailure(f"{task.runtime} cannot {verb} it: {message}", where=where, hint=tail or None)
