@@ -3,6 +3,6 @@
 It serves what ONNX Runtime cannot: gradients. Quantization's weighted ranges use them, and so will training.
 """
 
-from edgegap.evaluator.evaluator import Evaluator, Hook
+from edgegap.evaluator.evaluator import Evaluator, Hook, Operands
 
-__all__ = ["Evaluator", "Hook"]
+__all__ = ["Evaluator", "Hook", "Operands"]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Hook = Callable[[ir.Value, "torch.Tensor"], "torch.Tensor | None"]
 """Told every value that is computed, with its tensor; a tensor that it returns takes that one's place."""
 
+Operands = Callable[[ir.Node, "list[torch.Tensor | None]"], "list[torch.Tensor | None]"]
+"""Given a node and the tensors of its inputs; computes with those that it returns."""
+
 
 class Evaluator:
     """A canonical float model, lowered or not, as a function of a batch of images.
@@ -42,12 +45,15 @@ class Evaluator:
                 self.constants[str(name)] = torch.from_numpy(np.array(array))
         self._uses = Counter(str(value.name) for node in model.graph for value in node.inputs if value is not None)
 
-    def __call__(self, images: torch.Tensor, hook: Hook | None = None) -> torch.Tensor:
+    def __call__(
+        self, images: torch.Tensor, hook: Hook | None = None, operands: Operands | None = None
+    ) -> torch.Tensor:
         """The output for float32 images [n, C, H, W], of the graph output's shape with n in front.
 
         Args:
             images: a value like any other: it may require a gradient, and the hook is told it first.
             hook: told the input and every node's output, in the order of the graph.
+            operands: chooses what every node computes with.
         """
         source, target = self._graph.inputs[0], self._graph.outputs[0]
         left = self._uses.copy()
@@ -55,6 +61,8 @@ class Evaluator:
         tensors = {str(source.name): _hooked(hook, source, images)}
         for node in self._graph:
             inputs = [None if value is None else self._tensor(value, tensors) for value in node.inputs]
+            if operands is not None:
+                inputs = operands(node, inputs)
             y = node.outputs[0]
             tensors[str(y.name)] = _hooked(hook, y, OPERATIONS[node.op_type](node, inputs))
             for value in node.inputs:  # without this, a forward pass would keep every activation

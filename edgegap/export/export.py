@@ -38,7 +38,8 @@ from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.observer import BATCH
 from edgegap.quantize.parameters import SIGNED
-from edgegap.quantize.quantize import Quantized, quantize
+from edgegap.quantize.quantization import Quantized
+from edgegap.quantize.quantize import quantize
 from edgegap.quantize.recipe import load_recipe, require_torch
 from edgegap.quantize.signed import with_int8_activations
 from edgegap.quantize.verify import grid_of

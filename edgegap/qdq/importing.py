@@ -11,10 +11,9 @@ from edgegap.qdq.linear import stated_linear
 from edgegap.qdq.read import Qdq
 from edgegap.qdq.resnap import resnapped
 from edgegap.qdq.stated import behind_activation, stated_grids
-from edgegap.quantize.normal_form import Io, write_normal_form
+from edgegap.quantize.normal_form import Io
 from edgegap.quantize.parameters import Grid, constant_grid
-from edgegap.quantize.quantize import Quantized
-from edgegap.quantize.verify import verify_normal_form
+from edgegap.quantize.quantization import Quantization, Quantized
 
 _SPANS = {"Add": (2.0**-10, 2.0**8), "Mul": (2.0**-16, 2.0**8)}
 """What XNNPACK takes between the step of an operand (of a product, for Mul) and of the output."""
@@ -57,9 +56,8 @@ def import_qdq(qdq: Qdq, *, table: NDArray[np.float32] | None, io: Io = "float",
             _refuse_far_apart(node, grids)
     if clipped:
         notices.append(f"--resnap changed {clipped} weight{'s' if clipped > 1 else ''} from -128 to -127")
-    written = write_normal_form(lowered.model, grids, linear, io)
-    verify_normal_form(written)
-    return Quantized(written, grids[str(lowered.model.graph.inputs[0].name)], tuple(notices), 0)
+    parts = Quantization(lowered.model, grids, linear)
+    return Quantized(parts, parts.normal_form(io), tuple(notices), 0)
 
 
 def _constant_grids(model: ir.Model) -> dict[str, Grid]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
@@ -19,27 +18,10 @@ from edgegap.quantize.moments import collect_moments, portions
 from edgegap.quantize.normal_form import Io, write_normal_form
 from edgegap.quantize.observer import observe
 from edgegap.quantize.parameters import Grid
+from edgegap.quantize.quantization import Quantization, Quantized
 from edgegap.quantize.recipe import Recipe
 from edgegap.quantize.statistics import Statistics
-from edgegap.quantize.verify import verify_normal_form
 from edgegap.quantize.weights import LinearParameters, compensate, quantize_linear
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """A quantization.
-
-    Args:
-        model: the QDQ model in normal form.
-        input_grid: the grid of the input.
-        notices: one line on everything that a user should know, such as a channel without weights.
-        images: how many calibration images were seen.
-    """
-
-    model: ir.Model
-    input_grid: Grid
-    notices: tuple[str, ...]
-    images: int
 
 
 def quantize(
@@ -83,11 +65,9 @@ def quantize(
     }
     if recipe.bias_correction:
         linear = _compensated(lowered, grids, linear, batches, second=recipe.rounding == "gptq")
-    written = write_normal_form(lowered, grids, linear, io)
-    verify_normal_form(written)
-    source = str(lowered.graph.inputs[0].name)
+    parts = Quantization(lowered, grids, linear)
     notices = (*notices, *_notices(lowered, statistics, linear))
-    return Quantized(written, grids[source], notices, statistics[source].images)
+    return Quantized(parts, parts.normal_form(io), notices, statistics[str(lowered.graph.inputs[0].name)].images)
 
 
 def _linear_nodes(model: ir.Model) -> dict[str, ir.Node]:

@@ -37,6 +37,17 @@ class LinearParameters:
     bias_scale: NDArray[np.float32]
     dead: int
 
+    @property
+    def real_weight(self) -> NDArray[np.float32]:
+        """What the weights stand for, float32 [O, ...]."""
+        return self.weight * self.weight_scale.reshape(-1, *[1] * (self.weight.ndim - 1))
+
+    @property
+    def real_bias(self) -> NDArray[np.float32]:
+        """What the biases stand for, float32 [O]."""
+        real: NDArray[np.float32] = (self.bias * self.bias_scale.astype(np.float64)).astype(np.float32)
+        return real
+
 
 def quantize_linear(weight: NDArray[np.float32], bias: NDArray[np.float32], grid: Grid) -> LinearParameters:
     """Quantize the weights [O, I / groups, ...] and bias [O] of a layer whose input lies on `grid`, to the nearest.

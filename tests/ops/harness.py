@@ -25,7 +25,8 @@ from tflite.runtimes import outside_xnnpack, run_onnx, run_tflite, signed
 from edgegap.graph.canonical import CANONICAL_OPS, canonicalize
 from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.parameters import Grid
-from edgegap.quantize.quantize import Quantized, quantize
+from edgegap.quantize.quantization import Quantized
+from edgegap.quantize.quantize import quantize
 from edgegap.quantize.recipe import Recipe
 from edgegap.quantize.verify import grid_of
 from edgegap.tflite import write_tflite

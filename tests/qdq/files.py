@@ -19,7 +19,7 @@ from tflite.runtimes import interpreter_of, nhwc, outside_xnnpack
 from edgegap.graph.load import checked
 from edgegap.qdq import import_qdq, read_qdq
 from edgegap.quantize.bounds import Inexact, inexact_ops
-from edgegap.quantize.quantize import Quantized
+from edgegap.quantize.quantization import Quantized
 from edgegap.quantize.verify import grid_of
 from edgegap.tflite import write_tflite
 

@@ -9,8 +9,10 @@ import onnx_ir as ir
 from ops.harness import RECIPE, Net
 
 from edgegap.graph.canonical import canonicalize
+from edgegap.quantize.normal_form import Io
 from edgegap.quantize.parameters import Grid
-from edgegap.quantize.quantize import Io, Quantized, quantize
+from edgegap.quantize.quantization import Quantized
+from edgegap.quantize.quantize import quantize
 from edgegap.quantize.recipe import Recipe
 from edgegap.quantize.verify import grid_of
 

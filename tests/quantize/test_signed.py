@@ -16,7 +16,8 @@ from tflite.runtimes import Array, run_onnx
 
 from edgegap.errors import UnsupportedOpError
 from edgegap.graph.canonical import canonicalize
-from edgegap.quantize.quantize import Io, quantize
+from edgegap.quantize.normal_form import Io
+from edgegap.quantize.quantize import quantize
 from edgegap.quantize.recipe import Recipe
 from edgegap.quantize.signed import activation_of, signed, unsigned, with_int8_activations
 from edgegap.quantize.verify import grid_of
