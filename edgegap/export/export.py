@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from edgegap import __version__
 from edgegap.bundle import MANIFEST, FileEntry, Manifest, describe_file, new_bundle, refuse_existing, write_json
@@ -24,7 +22,8 @@ from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import InternalError, RuntimeFailure
 from edgegap.export.model import FloatModel, load_model
 from edgegap.export.prove import Proof, compare_with_source, prove_float, prove_int8
-from edgegap.export.readme import IMPORTED, RESNAPPED, bundle_readme
+from edgegap.export.quantizing import Made, Quantizer, quantize_network
+from edgegap.export.readme import bundle_readme
 from edgegap.export.settings import ExportSettings
 from edgegap.export.view import quantization_view
 from edgegap.graph.factory import checkpoint_of
@@ -33,13 +32,10 @@ from edgegap.graph.nodes import shape_of
 from edgegap.graph.shapes import set_batch
 from edgegap.models import Checkpoint
 from edgegap.progress import Progress
-from edgegap.qdq import import_qdq
 from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.lower import ARITHMETIC
-from edgegap.quantize.observer import BATCH
 from edgegap.quantize.parameters import SIGNED
 from edgegap.quantize.quantization import Quantized
-from edgegap.quantize.quantize import quantize
 from edgegap.quantize.recipe import load_recipe, require_torch
 from edgegap.quantize.signed import with_int8_activations
 from edgegap.quantize.verify import grid_of
@@ -69,8 +65,13 @@ class Exported:
     notices: tuple[str, ...]
 
 
-def export(settings: ExportSettings, progress: Progress) -> Exported:
+def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = quantize_network) -> Exported:
     """Export a network; the bundle appears whole at `settings.output`, or not at all.
+
+    Args:
+        settings: the call.
+        progress: told how far it is.
+        quantizer: makes the int8 network.
 
     Raises:
         InputError: and its kinds, for anything wrong with the call, the network or the images.
@@ -99,7 +100,7 @@ def export(settings: ExportSettings, progress: Progress) -> Exported:
         network.check(sample.values(FLOAT_IMAGES))
         with new_bundle(settings.output, force=settings.force) as staging:
             classes = _classes(settings, checkpoint, source)
-            work = _Export(settings, target, network, images, sample, preprocessing, classes, progress)
+            work = _Export(settings, target, network, images, sample, preprocessing, classes, progress, quantizer)
             record, notices = work.write(staging)
     record["seconds"] = round(time.perf_counter() - began, 3)
     skipped = [] if source is None else [f"skipped a calibration image: {why}" for why in source.skipped]
@@ -127,6 +128,7 @@ class _Export:
         preprocessing: of the images.
         classes: their names, in the order of the outputs.
         progress: told how far it is.
+        quantizer: makes the int8 network.
     """
 
     settings: ExportSettings
@@ -137,6 +139,7 @@ class _Export:
     preprocessing: Preprocessing | None
     classes: tuple[str, ...] | None
     progress: Progress
+    quantizer: Quantizer
 
     def write(self, staging: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Write everything in the bundle; the record, and notices."""
@@ -145,18 +148,19 @@ class _Export:
         prove_float(staging / "float.onnx", staging / "float.tflite", self.sample, self.progress)
         proof = None
         notices = self._batch_notice()
-        quantized = self._quantize()
-        if quantized is not None:
+        made = self.quantizer(self.network, self.images, self.sample.table, self.settings, self.progress)
+        quantized = None if made is None else made.quantized
+        if made is not None and quantized is not None:
             self._write_pair(quantized.model, "int8", staging)
             proof = self._prove(quantized, staging)
             slow = [f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops]
             notices = (*notices, *self._lint(), *quantized.notices, *proof.notices, *slow)
             view = quantization_view(quantized.model, quantized.input_grid, self.sample.table)
-            write_json(staging / "quantization.json", view)
+            write_json(staging / "quantization.json", {**view, **made.evidence})
         for file in list(staging.iterdir()):
             if file.suffix in (".onnx", ".tflite") and file.suffix[1:] not in self.settings.formats:
                 file.unlink()
-        manifest = self._manifest(quantized, staging)
+        manifest = self._manifest(made, staging)
         (staging / "README.md").write_text(bundle_readme(manifest), encoding="utf-8")
         write_json(staging / MANIFEST, manifest.to_json())
         return self._record(manifest, quantized, proof), notices
@@ -176,18 +180,6 @@ class _Export:
         lowered = precision == "int8" and self.target.activation == "int8"
         ir.save(with_int8_activations(bound) if lowered else bound, staging / f"{precision}.onnx")
         (staging / f"{precision}.tflite").write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
-
-    def _quantize(self) -> Quantized | None:
-        """The int8 network: the quantization that came with it, or one of our own; None in a float export."""
-        settings, images = self.settings, self.images
-        if self.network.qdq is not None:
-            self.progress("importing the quantization", 0, None)
-            return import_qdq(self.network.qdq, table=self.sample.table, io=settings.io, resnap=settings.resnap)
-        if images is None or not settings.int8:
-            return None
-        recipe = load_recipe(settings.recipe)
-        calibration = _Calibration(images, self.progress)
-        return quantize(self.network.model, calibration, recipe, table=images.table, io=settings.io)
 
     def _prove(self, quantized: Quantized, staging: Path) -> Proof:
         inexact = inexact_ops(quantized.model, self.sample.table)
@@ -214,8 +206,9 @@ class _Export:
             return replace(proof, notices=(f"the given file itself was not compared with int8.onnx: {error.what}",))
         return replace(proof, source=kept)
 
-    def _manifest(self, quantized: Quantized | None, staging: Path) -> Manifest:
+    def _manifest(self, made: Made | None, staging: Path) -> Manifest:
         settings, graph = self.settings, self.network.model.graph
+        quantized = None if made is None else made.quantized
         grid = None if quantized is None else output_grid(quantized.model)
         inexact = [] if quantized is None else inexact_ops(quantized.model, self.sample.table)
         return Manifest(
@@ -231,7 +224,7 @@ class _Export:
             input_zero_point=quantized.input_grid.zero_point - SIGNED if quantized else None,
             output_scale=grid.scale if grid else None,
             output_zero_point=grid.zero_point if grid else None,
-            recipe=self._recipe() if quantized else None,
+            recipe=made.recipe if made else None,
             target=self.target.name if quantized else None,
             activation=self.target.activation if quantized else None,
             calibration=settings.calibration if quantized and quantized.images else None,
@@ -242,11 +235,6 @@ class _Export:
             files=_files(staging),
             tools={"edgegap": __version__, **{name: _version(name) for name in _TOOLS if _version(name)}},
         )
-
-    def _recipe(self) -> str:
-        if self.network.qdq is None:
-            return self.settings.recipe
-        return RESNAPPED if self.settings.resnap else IMPORTED
 
     def _lint(self) -> list[str]:
         images = self.images
@@ -282,19 +270,6 @@ class _Export:
             "float_ops": [] if proof is None else [asdict(op) for op in proof.slow_ops],
             "identity": [] if proof is None else [i.to_json() for i in (proof.identity, proof.source) if i],
         }
-
-
-@dataclass(frozen=True)
-class _Calibration:
-    """The calibration images in batches, from the first again at every iteration."""
-
-    images: ImageSet
-    progress: Progress
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for start in range(0, len(self.images), BATCH):
-            self.progress("calibrating", start, len(self.images))
-            yield self.images.values(start + BATCH, start)
 
 
 def _calibration(settings: ExportSettings) -> DataSource | None:
