@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgegap.errors import InternalError
 from edgegap.graph.nodes import add_initializer, constant, describe, operand, required_constant
+from edgegap.quantize.floats import float_nodes
 from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.parameters import QMAX, Grid
 from edgegap.quantize.verify import grid_of
@@ -47,16 +48,16 @@ def layers_of(int8: ir.Model, network: ir.Model) -> list[Layer]:
     """The quantized activations of an artifact that have a twin of the same name in the float network, in order.
 
     Requantized copies and other values that only the artifact has are not among them, nor are values that are moved
-    and not computed.
+    and not computed, nor those that a layer in float computes.
     """
-    known = _values(network)
+    known, floats = _values(network), float_nodes(int8)
     found: dict[str, Layer] = {}
     for node in int8.graph:
         if node.op_type != "QuantizeLinear":
             continue
         value, computed = node.outputs[0], operand(node).producer()
         name, grid = twin_name(value), grid_of(value)
-        if name in known and grid is not None:
+        if name in known and grid is not None and computed not in floats:
             found[name] = Layer(name, str(value.name), computed, grid, tuple(_read(computed, found)))
     return list(found.values())
 

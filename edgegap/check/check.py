@@ -129,7 +129,7 @@ def _refuse_gate(settings: CheckSettings, labels: NDArray[np.int64] | None, mani
 def _row(manifest: Manifest, run: Run, result: Result) -> Row:
     outputs = result.outputs.reshape(len(result.outputs), -1)
     name, target = run.entry.name, run.target
-    if run.entry.precision == "float" or manifest.output_scale is None or manifest.output_zero_point is None:
+    if run.entry.precision == "float" or manifest.output_scale is None:
         if not np.isfinite(outputs).all():
             raise DataError("the float network gives NaN or infinity", where=name, hint="Check the data.")
         return Row(name, target, result, outputs, None)

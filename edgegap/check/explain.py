@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from edgegap.bundle import Bundle, FileEntry, Manifest, write_json
 from edgegap.check.images import MAKE_ROOM, ImageSet
 from edgegap.check.loading import input_grid, load_images, open_for
-from edgegap.check.maps import ClassMaps, MapSimilarity, class_maps, class_name, compare_maps, no_maps, similarity
+from edgegap.check.maps import (
+    ClassMaps,
+    FloatMaps,
+    MapSimilarity,
+    class_maps,
+    class_name,
+    compare_maps,
+    float_maps,
+    no_maps,
+    similarity,
+)
 from edgegap.check.overlay import Caption, Pixels, draw
 from edgegap.check.predict import OutputGrid
 from edgegap.check.taps import subset
@@ -32,6 +42,8 @@ MOVED = 6
 
 ORDINARY = 3
 """Images that are drawn beside them, from the middle of the order."""
+
+_NO_INT8 = "there is no int8.onnx: the maps are of the float network alone"
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,7 @@ def explain(
     output: Path,
     progress: Progress,
     *,
+    where: Path,
     data: str | None,
     image: Path | None,
     classes: Path | None,
@@ -72,17 +85,20 @@ def explain(
 ) -> Explained:
     """Draw the class maps, float beside int8, of one image file, and of the images of a data set that moved most.
 
+    Without int8.onnx the maps of the float network stand alone, and the images are spread evenly over the data set.
+
     Args:
         bundle: opened, its hashes verified.
         output: a folder that appears whole or not at all; one that an earlier call wrote is replaced.
         progress: told how far it is.
+        where: what the person gave, for errors: the bundle, or the checkpoint that it was made of.
         data: DATA; None for the image alone.
         image: an image file; None for the data alone.
         classes: a file with the order of the classes; the bundle's own where None.
         samples: how many images of the data are looked at, spread evenly over it; 0 for all.
 
     Raises:
-        InputError: neither image nor data, a head without class maps, a bundle without float.onnx or int8.onnx.
+        InputError: neither image nor data, a head without class maps, a bundle without float.onnx.
         DataError: images that do not fit the bundle.
         RuntimeFailure: an artifact that a runtime cannot run.
     """
@@ -91,7 +107,7 @@ def explain(
     if image is not None and not image.is_file():
         raise DataError("no such file", where=str(image), hint="Give the path of an image, JPEG or PNG, with --image.")
     _refuse_foreign(output)
-    work = _Explanation(bundle, progress)
+    work = _Explanation(bundle, where, progress)
     entries: list[dict[str, Any]] = []
     notices: list[str] = []
     summary: MapSimilarity | None = None
@@ -108,38 +124,50 @@ def explain(
             everything = load_images(bundle, opened, folder / "images.npy", progress)
             some = subset(everything, samples or len(everything), folder / "some.npy")
             maps = work.maps(some)
-            summary = compare_maps(maps, some.names, bundle.manifest.class_names)
+            if isinstance(maps, ClassMaps):
+                summary = compare_maps(maps, some.names, bundle.manifest.class_names)
             entries += work.draw(some, maps, _chosen(maps), staging, len(entries))
             notices = [f"skipped an image: {why}" for why in opened.skipped]
         record = {
             "schema": "edgegap.explain/1",
             "bundle_model": bundle.manifest.model,
             "head": bundle.manifest.head,
+            "artifact": work.artifact,
             "data": data,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "maps": None if summary is None else summary.to_json(),
             "images": entries,
         }
         write_json(staging / RECORD, record)
-    return Explained(record, tuple(notices))
+    return Explained(record, (*notices, *(() if work.artifact else (_NO_INT8,))))
 
 
 class _Explanation:
     """One bundle, whose class maps are computed and drawn."""
 
-    def __init__(self, bundle: Bundle, progress: Progress) -> None:
+    def __init__(self, bundle: Bundle, where: Path, progress: Progress) -> None:
         self._bundle = bundle
         self._manifest = bundle.manifest
         self._progress = progress
         self._entry, reference = (_entry(bundle, name) for name in ("int8.onnx", "float.onnx"))
+        if reference is None:
+            hint = "Export it again, and leave out --format."
+            raise InputError("has no float.onnx, which the maps are computed from", where=str(where), hint=hint)
         self._network = bundle.file(reference.name)
         why = no_maps(self._network, self._manifest.head)
         if why is not None:
             hint = "Class maps come from a global average pool in the head: 'gap' or 'gap-linear'."
-            raise InputError(why.why, where=str(bundle.path), hint=hint)
+            raise InputError(why.why, where=str(where), hint=hint)
 
-    def maps(self, images: ImageSet) -> ClassMaps:
-        """The class maps of `images`."""
+    @property
+    def artifact(self) -> str | None:
+        """The int8 file whose maps stand beside the float network's; None where there is none."""
+        return None if self._entry is None else self._entry.name
+
+    def maps(self, images: ImageSet) -> FloatMaps:
+        """The class maps of `images`; `ClassMaps` where there is an int8 file."""
+        if self._entry is None:
+            return float_maps(self._network, self._manifest.head, images, self._progress)
         return class_maps(
             self._network,
             self._bundle.file(self._entry.name),
@@ -151,42 +179,45 @@ class _Explanation:
         )
 
     def draw(
-        self, images: ImageSet, maps: ClassMaps, drawings: Sequence[_Drawing], folder: Path, first: int
+        self, images: ImageSet, maps: FloatMaps, drawings: Sequence[_Drawing], folder: Path, first: int
     ) -> list[dict[str, Any]]:
         """Write one PNG for each drawing; what the record says of them."""
         entries = []
         for number, drawing in enumerate(drawings, first + 1):
             entry = self._entry_of(images, maps, drawing)
             entry["file"] = f"{number:02d}-{_file_name(entry['image'])}.png"
-            picture = draw(
-                self._pixels(images, drawing.index),
-                (maps.float_maps[drawing.index], maps.int8_maps[drawing.index]),
-                _captions(entry),
-                f"{entry['image']}   ·   correlation {entry['pearson']:.3f}, IoU of the top 20 % {entry['iou']:.2f}",
-            )
+            shown, heading = [maps.float_maps[drawing.index]], entry["image"]
+            if isinstance(maps, ClassMaps):
+                shown.append(maps.int8_maps[drawing.index])
+                heading += f"   ·   correlation {entry['pearson']:.3f}, IoU of the top 20 % {entry['iou']:.2f}"
+            picture = draw(self._pixels(images, drawing.index), shown, _captions(entry), heading)
             with disk_errors(folder, MAKE_ROOM):
                 picture.save(folder / entry["file"], optimize=True)
             entries.append(entry)
             self._progress("drawing", number - first, len(drawings))
         return entries
 
-    def _entry_of(self, images: ImageSet, maps: ClassMaps, drawing: _Drawing) -> dict[str, Any]:
+    def _entry_of(self, images: ImageSet, maps: FloatMaps, drawing: _Drawing) -> dict[str, Any]:
         k = drawing.index
         answer, label = int(maps.classes[k]), int(images.labels[k])
-        pearson, iou = similarity(maps.float_maps[k], maps.int8_maps[k])
         names = self._manifest.class_names
-        return {
+        entry: dict[str, Any] = {
             "file": "",
             "image": images.names[k],
             "class": class_name(answer, names),
             "label": None if label < 0 else class_name(label, names),
-            "int8_class": class_name(int(maps.int8_logits[k].argmax()), names),
+            "int8_class": None,
             "float_pct": 100 * float(_softmax(maps.float_logits[k])[answer]),
-            "int8_pct": 100 * float(_softmax(maps.int8_logits[k])[answer]),
-            "pearson": pearson,
-            "iou": iou,
+            "int8_pct": None,
+            "pearson": None,
+            "iou": None,
             "why": drawing.why,
         }
+        if isinstance(maps, ClassMaps):
+            entry["int8_class"] = class_name(int(maps.int8_logits[k].argmax()), names)
+            entry["int8_pct"] = 100 * float(_softmax(maps.int8_logits[k])[answer])
+            entry["pearson"], entry["iou"] = similarity(maps.float_maps[k], maps.int8_maps[k])
+        return entry
 
     def _pixels(self, images: ImageSet, index: int) -> Pixels:
         """One image as RGB [H, W, 3]; values that are preprocessed already are stretched from black to white."""
@@ -209,22 +240,22 @@ def _load_one(bundle: Bundle, image: Path, path: Path, progress: Progress) -> Im
         raise DataError(error.what, where=str(image), hint=error.hint) from None
 
 
-def _entry(bundle: Bundle, name: str) -> FileEntry:
-    for entry in bundle.manifest.files:
-        if entry.name == name:
-            return entry
-    hint = "Export it with --int8, and leave out --format."
-    raise InputError(f"has no {name}, which the maps are computed from", where=str(bundle.path), hint=hint)
+def _entry(bundle: Bundle, name: str) -> FileEntry | None:
+    return next((entry for entry in bundle.manifest.files if entry.name == name), None)
 
 
 def _output_grid(manifest: Manifest) -> OutputGrid:
-    if manifest.output_scale is None or manifest.output_zero_point is None:
+    if manifest.output_scale is None:
         raise BundleError("does not say what integers its int8 files give", hint="Export the bundle again.")
     return OutputGrid(manifest.output_scale, manifest.output_zero_point)
 
 
-def _chosen(maps: ClassMaps) -> list[_Drawing]:
-    """The images whose maps correlate least, then some from the middle of the rest."""
+def _chosen(maps: FloatMaps) -> list[_Drawing]:
+    """The images whose maps correlate least, then some from the middle of the rest; without int8, as many, spread."""
+    if not isinstance(maps, ClassMaps):
+        n = len(maps.classes)
+        spread = np.linspace(0, n - 1, min(n, MOVED + ORDINARY)).round().astype(int).tolist()
+        return [_Drawing(index, "ordinary") for index in spread]
     pairs = zip(maps.float_maps, maps.int8_maps, strict=True)
     order = np.argsort([similarity(a, b)[0] for a, b in pairs], kind="stable").tolist()
     rest = order[MOVED:]
@@ -233,14 +264,14 @@ def _chosen(maps: ClassMaps) -> list[_Drawing]:
     return moved + [_Drawing(index, "ordinary") for index in rest[begin : begin + ORDINARY]]
 
 
-def _captions(entry: dict[str, Any]) -> tuple[Caption, Caption, Caption]:
+def _captions(entry: dict[str, Any]) -> list[Caption]:
     label = "" if entry["label"] is None else f"label: {entry['label']}"
-    answers = "" if entry["int8_class"] == entry["class"] else f", answers {entry['int8_class']}"
-    return (
-        Caption("image", label),
-        Caption(f"float: {entry['class']}", f"{entry['float_pct']:.1f} %"),
-        Caption(f"int8: {entry['class']}", f"{entry['int8_pct']:.1f} %{answers}", alarm=bool(answers)),
-    )
+    captions = [Caption("image", label), Caption(f"float: {entry['class']}", f"{entry['float_pct']:.1f} %")]
+    if entry["int8_class"] is not None:
+        answers = "" if entry["int8_class"] == entry["class"] else f", answers {entry['int8_class']}"
+        detail = f"{entry['int8_pct']:.1f} %{answers}"
+        captions.append(Caption(f"int8: {entry['class']}", detail, alarm=bool(answers)))
+    return captions
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

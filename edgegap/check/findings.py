@@ -64,7 +64,7 @@ class Findings:
         if none is not None:
             return asdict(none)
         some = subset(self.images, MAP_IMAGES, self.folder / "maps.npy")
-        grid = OutputGrid(self.int8.scale or 1.0, manifest.output_zero_point or 0)
+        grid = OutputGrid(self.int8.scale or 1.0, manifest.output_zero_point)
         maps = class_maps(network, artifact, manifest.head, some, self._input_grid(), grid, self.progress)
         return compare_maps(maps, some.names, manifest.class_names).to_json()
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from edgegap.graph.nodes import module_path
+from edgegap.graph.nodes import module_path, sole_consumer
 from edgegap.run import Result
 
 _BOUNDARY = {"QuantizeLinear", "DequantizeLinear"}
-_MOVES = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
+_MOVES = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "ReorderInput", "ReorderOutput"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def onnxruntime_float_ops(optimized: bytes, artifact: ir.Model) -> list[SlowOp]:
     graph = onnx.load_from_string(optimized).graph
     floats = {value.name for value in graph.input if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
     floats |= {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
-    modules = {node.name: module_path(node) for node in artifact.graph}
+    known = _names(artifact)
     found = []
     for node in graph.node:  # in topological order; the type of an output follows the first input
         quantizes = node.op_type.startswith(("QuantizeLinear", "QLinear", "QGemm"))
@@ -50,9 +50,25 @@ def onnxruntime_float_ops(optimized: bytes, artifact: ir.Model) -> list[SlowOp]:
         if real:
             floats.update(node.output)
         if real and node.op_type not in _BOUNDARY | _MOVES:
-            why = "ONNX Runtime computes it in float"
-            found.append(SlowOp(node.name, node.op_type, modules.get(node.name, ""), why))
+            original = known.get(node.name)
+            name = node.name if original is None else str(original.name)
+            module = "" if original is None else module_path(original)
+            found.append(SlowOp(name, node.op_type, module, "ONNX Runtime computes it in float"))
     return found
+
+
+def _names(artifact: ir.Model) -> dict[str, ir.Node]:
+    """The nodes of a file by their names, and by those that ONNX Runtime gives them once it fused an activation into
+    them or changed their layout.
+    """
+    known: dict[str, ir.Node] = {}
+    for node in artifact.graph:
+        follower = sole_consumer(node.outputs[0])
+        fused = follower if follower is not None and follower.op_type in ("Relu", "Clip") else node
+        outputs = node.outputs[0].name, fused.outputs[0].name
+        for name in (node.name, f"fused {node.name}", *(f"{output}_nchwc" for output in outputs)):
+            known.setdefault(str(name), node)
+    return known
 
 
 def litert_undelegated_ops(result: Result) -> list[SlowOp]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,15 @@ class Identity:
 def compare(
     names: tuple[str, str],
     runtimes: tuple[str, str],
-    integers: tuple[NDArray[np.int16], NDArray[np.int16]],
+    integers: tuple[NDArray[Any], NDArray[Any]],
     *,
     targets: tuple[str, str],
     bound_lsb: int | None,
     first_layer: str | None = None,
 ) -> Identity:
-    """Compare the signed integers [n, classes] that two artifacts gave for the same images."""
-    difference = np.abs(integers[0].astype(np.int32) - integers[1])
+    """Compare the signed integers [n, classes] that two artifacts gave for the same images; steps are rounded."""
+    left, right = (np.rint(each).astype(np.int32) for each in integers)
+    difference = np.abs(left - right)
     return Identity(
         names,
         runtimes,
@@ -96,7 +97,13 @@ class Side:
 
 
 def first_difference(
-    onnx: Path, sides: tuple[Side, Side], images: ImageSet, input_grid: Grid | None, folder: Path, progress: Progress
+    onnx: Path,
+    sides: tuple[Side, Side],
+    images: ImageSet,
+    input_grid: Grid | None,
+    folder: Path,
+    progress: Progress,
+    among: Container[str] | None = None,
 ) -> str | None:
     """The first layer, in the order of the ONNX file, whose integers differ between two runs of a quantization.
 
@@ -110,12 +117,13 @@ def first_difference(
         input_grid: of the integers that both take; None where they take floats.
         folder: for the tapped copy.
         progress: told how far it is.
+        among: the activations to look at; all if None.
 
     Returns:
         What to call the layer, or None where no tensor differs.
     """
     model = ir.load(onnx)
-    taps = integer_nodes(model)
+    taps = {name: node for name, node in integer_nodes(model).items() if among is None or name in among}
     for side in sides:
         if side.artifact.suffix == ".tflite":
             shared = tensor_names(side.artifact)

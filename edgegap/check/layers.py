@@ -27,6 +27,7 @@ from edgegap.check.taps import stream
 from edgegap.errors import InputError
 from edgegap.graph.nodes import module_path
 from edgegap.progress import Progress
+from edgegap.quantize.floats import float_nodes
 from edgegap.quantize.parameters import Grid
 
 SUBSET = 64
@@ -184,8 +185,10 @@ def compare_layers(
 
 
 def _last_quantizer(int8: ir.Model) -> str:
-    """The integers that the artifact's answer is read from, by name."""
+    """The integers that the artifact's answer is read from, by name; the output where a layer in float computes it."""
     value = int8.graph.outputs[0]
+    if value.producer() in float_nodes(int8):
+        return str(value.name)
     while (node := value.producer()) is not None and node.op_type != "QuantizeLinear":
         value = node.inputs[0] or value
     return str(value.name)

@@ -82,9 +82,9 @@ def few_calibration_images(n: int, classes: int) -> str | None:
     )
 
 
-def spread(n: int) -> NDArray[np.intp]:
-    """The indices of at most 512 of `n` images, evenly spread: a folder comes class by class."""
-    return np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.intp)
+def spread(n: int, most: int = _SAMPLE) -> NDArray[np.intp]:
+    """The indices of at most `most` of `n` images, evenly spread: a folder comes class by class."""
+    return np.linspace(0, n - 1, min(n, most)).astype(np.intp)
 
 
 def swapped(images: ImageSet, path: Path) -> ImageSet:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edgegap.check.alone import dequantized_constant
 from edgegap.check.images import ImageSet
 from edgegap.check.predict import OutputGrid
-from edgegap.check.taps import stream
+from edgegap.check.taps import stream, stream_floats
 from edgegap.errors import InternalError
 from edgegap.graph.nodes import constant, operand, shape_of
 from edgegap.progress import Progress
@@ -54,21 +54,30 @@ class NoMaps:
 
 
 @dataclass(frozen=True, eq=False)
-class ClassMaps:
+class FloatMaps:
     """The maps of the class that the float network answers, for some images.
 
     Args:
         classes: int64 [n], that class.
         float_maps: float32 [n, H, W].
-        int8_maps: likewise, dequantized.
         float_logits: float64 [n, classes].
-        int8_logits: likewise, dequantized.
     """
 
     classes: NDArray[np.int64]
     float_maps: NDArray[np.float32]
-    int8_maps: NDArray[np.float32]
     float_logits: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMaps(FloatMaps):
+    """And those of the int8 artifact beside them.
+
+    Args:
+        int8_maps: float32 [n, H, W], dequantized.
+        int8_logits: float64 [n, classes], likewise.
+    """
+
+    int8_maps: NDArray[np.float32]
     int8_logits: NDArray[np.float64]
 
 
@@ -159,7 +168,7 @@ def class_maps(
     reference, int8 = ir.load(network), ir.load(artifact)
     features, integers = _averaged(reference), _averaged(int8)
     grid = grid_of(integers)
-    if grid is None:
+    if grid is None and integers.dtype != ir.DataType.FLOAT:  # float: the head stays in it
         raise InternalError("has no grid", where=str(integers.name))
     linear = head == "gap-linear"
     float_weights = _float_weights(reference) if linear else None
@@ -169,18 +178,42 @@ def class_maps(
     for taps in stream(reference, names[:2], artifact, names[2:], images, input_grid, progress):
         logits = taps.floats[names[1]].reshape(len(taps.outputs), -1).astype(np.float64)
         answers = logits.argmax(axis=1)
-        quantized = grid.dequantize(taps.integers[names[2]]).astype(np.float32)
+        tapped = taps.integers[names[2]]
+        quantized = tapped if grid is None else grid.dequantize(tapped).astype(np.float32)
         steps = output_grid.integers(taps.outputs.reshape(len(logits), -1)).astype(np.float64)
         found.append(
             (
                 answers,
                 _maps(taps.floats[names[0]], float_weights, answers),
-                _maps(quantized, int8_weights, answers),
                 logits,
-                (steps - output_grid.zero_point) * output_grid.scale,
+                _maps(quantized, int8_weights, answers),
+                (steps - (output_grid.zero_point or 0)) * output_grid.scale,
             )
         )
     return ClassMaps(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+
+
+def float_maps(network: Path, head: str, images: ImageSet, progress: Progress) -> FloatMaps:
+    """The class maps of a float network alone, as `class_maps` otherwise.
+
+    Args:
+        network: the float .onnx file.
+        head: one of `HEADS`.
+        images: to look at.
+        progress: told how far it is.
+
+    Raises:
+        DataError: NaN or infinity in the network.
+    """
+    reference = ir.load(network)
+    weights = _float_weights(reference) if head == "gap-linear" else None
+    features, output = str(_averaged(reference).name), str(reference.graph.outputs[0].name)
+    found = []
+    for taps in stream_floats(reference, (features, output), images, progress):
+        logits = taps[output].reshape(len(taps[output]), -1).astype(np.float64)
+        answers = logits.argmax(axis=1)
+        found.append((answers, _maps(taps[features], weights, answers), logits))
+    return FloatMaps(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
 
 
 def similarity(a: NDArray[np.floating], b: NDArray[np.floating]) -> tuple[float, float]:
@@ -251,8 +284,8 @@ def _float_weights(model: ir.Model) -> NDArray[np.float32]:
 
 def _int8_weights(model: ir.Model) -> NDArray[np.float32]:
     dequantize = operand(_linear(model), 1).producer()
-    if dequantize is None:
-        raise InternalError("its weight is not dequantized", where=model.graph.name)
+    if dequantize is None:  # a head that stays in float
+        return _float_weights(model)
     weight = dequantized_constant(dequantize)
     return weight.reshape(len(weight), -1)
 

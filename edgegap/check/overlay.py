@@ -1,8 +1,9 @@
-"""A picture of one image and its class maps, float beside int8, on one scale of colours."""
+"""A picture of one image and its class maps, float beside int8 where there is one, on one scale of colours."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,16 +42,16 @@ class Caption:
 
 def draw(
     pixels: Pixels,
-    maps: tuple[NDArray[np.float32], NDArray[np.float32]],
-    captions: tuple[Caption, Caption, Caption],
+    maps: Sequence[NDArray[np.float32]],
+    captions: Sequence[Caption],
     heading: str,
 ) -> Image.Image:
-    """The image, and the float and the int8 map laid over it, side by side, with a bar of their common colours.
+    """The image, and each map laid over it, side by side, with a bar of their common colours.
 
     Args:
         pixels: uint8 [H, W, 3], RGB; a small image is enlarged, each pixel a square.
-        maps: float and int8, [h, w] each; enlarged bilinearly, coloured from the least value of both to the largest.
-        captions: of the image and of the two maps.
+        maps: [h, w] each, float first; enlarged bilinearly, coloured from the least value of all to the largest.
+        captions: of the image and of each map.
         heading: one line above.
 
     Returns:
@@ -65,9 +66,10 @@ def draw(
     font = ImageFont.load_default(_TEXT)
     labels = f"{hi:.3g}", f"{lo:.3g}"
     right = _BAR + 6 + int(max(font.getlength(label) for label in labels)) + 1
+    bar = _MARGIN + len(panels) * (size[0] + _MARGIN)
     sheet = Image.new(
         "RGB",
-        (4 * _MARGIN + 3 * size[0] + right + _MARGIN, 3 * _MARGIN + size[1] + 3 * _LINE),
+        (bar + right + _MARGIN, 3 * _MARGIN + size[1] + 3 * _LINE),
         _PAPER,
     )
     pen = ImageDraw.Draw(sheet)
@@ -79,10 +81,9 @@ def draw(
         pen.text((left, below), _fit(caption.title, font, size[0]), _INK, font)
         faint = _ALARM if caption.alarm else _FADED
         pen.text((left, below + _LINE), _fit(caption.detail, font, size[0]), faint, font)
-    left = 4 * _MARGIN + 3 * size[0]
-    sheet.paste(_bar(size[1]), (left, top))
+    sheet.paste(_bar(size[1]), (bar, top))
     for label, y in zip(labels, (top, top + size[1] - _TEXT), strict=True):
-        pen.text((left + _BAR + 6, y), label, _FADED, font)
+        pen.text((bar + _BAR + 6, y), label, _FADED, font)
     return sheet
 
 

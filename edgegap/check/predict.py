@@ -30,17 +30,20 @@ class OutputGrid:
 
     Args:
         scale: of one step.
-        zero_point: in -128..127.
+        zero_point: in -128..127; None where the last layer stays in float, and a step is only a unit.
     """
 
     scale: float
-    zero_point: int
+    zero_point: int | None
 
-    def integers(self, outputs: NDArray[np.generic]) -> NDArray[np.int16]:
+    def integers(self, outputs: NDArray[np.generic]) -> NDArray[np.int16] | NDArray[np.float64]:
         """The signed integers behind outputs [n, classes]: float32 behind a dequantize, uint8 or int8.
 
-        A float32 output is (q - zero_point) * scale rounded once, so that dividing gives q back exactly.
+        A float32 output is (q - zero_point) * scale rounded once, so that dividing gives q back exactly. Outputs that
+        were never integers are given in steps, not rounded.
         """
+        if self.zero_point is None:
+            return outputs.astype(np.float64) / self.scale
         if outputs.dtype == np.uint8:
             return outputs.astype(np.int16) - np.int16(SIGNED)
         if outputs.dtype == np.int8:

@@ -38,13 +38,13 @@ class Taps:
     Args:
         start: the first of them.
         floats: of the float network, by name: float32 [n, ...].
-        integers: of the artifact, by name, on the uint8 grid: uint8 [n, ...].
+        integers: of the artifact, by name, on the uint8 grid: uint8 [n, ...]; float32 where a layer stays in float.
         outputs: of the artifact, [n, ...] in its type.
     """
 
     start: int
     floats: dict[str, NDArray[np.float32]]
-    integers: dict[str, NDArray[np.uint8]]
+    integers: dict[str, NDArray[Any]]
     outputs: NDArray[Any]
 
 
@@ -134,9 +134,33 @@ def stream(
             for start in range(begin, end, few):
                 stop = min(start + few, end)
                 here = slice(start - begin, stop - begin)
-                taken = {key: unsigned(tensor[here]) for key, tensor in result.tensors.items()}
+                taken = {
+                    key: tensor[here] if tensor.dtype == np.float32 else unsigned(tensor[here])
+                    for key, tensor in result.tensors.items()
+                }
                 yield Taps(start, run(images.values(stop, start)), taken, result.outputs[here])
                 progress(stage, stop, total)
+
+
+def stream_floats(
+    network: ir.Model, names: Sequence[str], images: ImageSet, progress: Progress
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Run a float network alone, and give its activations by name, likewise in order and in bounded memory.
+
+    Args:
+        network: its activations independent of the batch size.
+        names: what to tap in it.
+        images: to run.
+        progress: told how far it is.
+
+    Raises:
+        DataError: an activation that is NaN or infinite.
+    """
+    run, total = _float_session(network, names), len(images)
+    few = _affordable(4 * _elements(_find(network, names)))
+    for start in range(0, total, few):
+        progress("activations, float", start, total)
+        yield run(images.values(min(start + few, total), start))
 
 
 def _float_session(model: ir.Model, names: Sequence[str]) -> Callable[[NDArray[np.float32]], dict[str, Any]]:

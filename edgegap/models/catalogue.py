@@ -56,7 +56,7 @@ class Arguments:
     Args:
         input_shape: C, H, W.
         classes: how many scores.
-        head: 'gap', 'gap-linear' or 'fc'.
+        head: 'gap', 'gap-linear', 'fc' or 'fc-dropout'.
     """
 
     input_shape: tuple[int, int, int]

@@ -6,12 +6,13 @@ Functions and not classes, so that importing this module does not import torch; 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import nn
 
-HeadName = Literal["gap", "gap-linear", "fc"]
+HeadName = Literal["gap", "gap-linear", "fc", "fc-dropout"]
 
 
 def GAPHead(channels: int, classes: int) -> nn.Sequential:  # noqa: N802  # reads as the module that it makes
@@ -49,7 +50,8 @@ def FCHead(  # noqa: N802  # reads as the module that it makes
 ) -> nn.Sequential:
     """Every position of every map into one fully connected layer, with dropout before it: for comparison.
 
-    Hinton et al., 'Improving neural networks by preventing co-adaptation of feature detectors', 2012 (arXiv:1207.0580).
+    What Lin, Chen & Yan, 2013, compare global average pooling with in their table 5, with dropout (Hinton et al.,
+    'Improving neural networks by preventing co-adaptation of feature detectors', 2012, arXiv:1207.0580) and without.
 
     Args:
         channels: C of the backbone's maps.
@@ -66,6 +68,7 @@ def FCHead(  # noqa: N802  # reads as the module that it makes
 HEADS: dict[HeadName, Callable[[int, int, int, int], nn.Sequential]] = {
     "gap": lambda channels, height, width, classes: GAPHead(channels, classes),
     "gap-linear": lambda channels, height, width, classes: GAPLinearHead(channels, classes),
-    "fc": FCHead,
+    "fc": partial(FCHead, dropout=0.0),
+    "fc-dropout": FCHead,
 }
 """The head of each name, from C, H and W of the maps and the number of classes."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from ops.harness import Net
 
-from edgegap.check.maps import ClassMaps, class_maps, compare_maps, no_maps, similarity
+from edgegap.check.maps import ClassMaps, class_maps, compare_maps, float_maps, no_maps, similarity
 from edgegap.progress import silent
 
 from .gap_nets import Twins, save_twins
@@ -67,6 +67,17 @@ def test_maps_of_a_linear_head_are_the_features_weighted_for_the_class(tmp_path:
     assert found.iou > 0.8
     scale = np.abs(maps.float_maps).max()
     assert 0 < np.abs(maps.int8_maps - maps.float_maps).max() < 0.05 * scale
+
+
+@pytest.mark.parametrize("head", ["gap", "gap-linear"])
+def test_maps_of_the_float_network_alone_are_those_beside_int8(tmp_path: Path, head: str) -> None:
+    net = Net((1, 3, 9, 8), seed=4)
+    features = net.op("Relu", [net.conv(net.x, (5, 3, 3, 3))])
+    scores = average(net, features) if head == "gap" else net.gemm(average(net, features), 5, 5)
+    twins = save_twins(net, scores, tmp_path)
+    both, alone = maps_of(twins, head), float_maps(twins.network, head, twins.images, silent)
+    for name in ("classes", "float_maps", "float_logits"):
+        np.testing.assert_array_equal(getattr(both, name), getattr(alone, name))
 
 
 def test_a_head_without_an_average_gets_a_sentence(tmp_path: Path) -> None:
@@ -135,7 +146,7 @@ def test_the_images_whose_maps_moved_most_come_first_by_name() -> None:
     floats = rng.normal(size=(20, 6, 6)).astype(np.float32)
     int8 = floats + np.linspace(0, 2, 20, dtype=np.float32)[::-1, None, None] * rng.normal(size=(20, 6, 6)).astype("f4")
     logits = np.eye(20)[:, :3]
-    maps = ClassMaps(np.arange(20) % 3, floats, int8, logits, logits)
+    maps = ClassMaps(np.arange(20) % 3, floats, logits, int8, logits)
     found = compare_maps(maps, tuple(f"image {k}" for k in range(20)), ("cat", "dog", "<b>"))
     figures = [each.pearson for each in found.moved]
     assert figures == sorted(figures)

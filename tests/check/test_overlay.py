@@ -46,6 +46,13 @@ def test_two_constant_maps_of_one_value_are_drawn() -> None:
     np.testing.assert_array_equal(first, second)
 
 
+def test_a_map_alone_is_drawn_as_beside_another_in_a_narrower_picture() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
+    one = np.asarray(draw(PIXELS, [x], CAPTIONS[:2], ""))
+    np.testing.assert_array_equal(one[41 : 41 + 256, 284 : 284 + 256], panels(x, x)[1])
+    assert one.shape[1] == np.asarray(draw(PIXELS, [x, x], CAPTIONS, "")).shape[1] - 270
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (32, 32), (96, 64), (224, 224), (500, 375)])
 def test_images_of_any_size_give_a_picture_of_a_size_to_look_at(shape: tuple[int, int]) -> None:
     x = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)

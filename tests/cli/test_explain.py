@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgegap.data import load_preprocessing
+from edgegap.models import Arguments, Checkpoint, build_network
+from edgegap.models.heads import HeadName
 from edgegap.schema import read_record
 
 from .harness import edgegap, left_behind, refused, write_images
@@ -22,6 +25,13 @@ def digit(path: Path, size: int = 8) -> Path:
 def change_manifest(bundle: Path, **changes: object) -> None:
     path = bundle / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def save_checkpoint(path: Path, head: HeadName = "gap", model: str = "zoo:nin_tiny") -> Path:
+    arguments = Arguments((1, 8, 8), 10, head)
+    state = build_network("nin_tiny", arguments).state_dict()
+    Checkpoint(model, arguments, False, state, tuple("0123456789"), load_preprocessing("unit")).save(path)
+    return path
 
 
 def test_the_verb_is_listed() -> None:
@@ -113,7 +123,54 @@ def test_an_image_that_does_not_fit_is_refused_by_name(bundle: Path, tmp_path: P
     refused("explain", bundle, "--data", write_images(tmp_path / "data", {"3": 2}, size=12), words="(1, 12, 12)")
 
 
-def test_a_bundle_without_int8_is_refused(bundle: Path) -> None:
+def leave_out(bundle: Path, name: str) -> None:
     files = json.loads((bundle / "manifest.json").read_text())["files"]
-    change_manifest(bundle, files=[file for file in files if file["name"] != "int8.onnx"])
-    refused("explain", bundle, "--data", "digits:test", words=("has no int8.onnx", "--int8"))
+    change_manifest(bundle, files=[file for file in files if file["name"] != name])
+
+
+def test_a_bundle_without_the_float_network_is_refused(bundle: Path) -> None:
+    leave_out(bundle, "float.onnx")
+    refused("explain", bundle, "--data", "digits:test", words=(str(bundle), "has no float.onnx", "--format"))
+
+
+def test_a_bundle_without_int8_shows_the_float_network_alone_and_its_report_says_so(
+    bundle: Path, tmp_path: Path
+) -> None:
+    leave_out(bundle, "int8.onnx")
+    done = edgegap("explain", bundle, "--data", "digits:test", "--samples", 40)
+    assert done.status == 0, done.err
+    assert "no int8.onnx" in done.err
+    assert "int8 %" not in done.out
+    assert edgegap("report", bundle, "-o", tmp_path / "report.html").status == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "There is no int8.onnx" in page
+    assert "in float and in int8" not in page
+
+
+@pytest.mark.parametrize("head", ["gap", "gap-linear"])
+def test_a_checkpoint_shows_its_float_network_alone(head: HeadName, tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "digits.pt", head)
+    done = edgegap("explain", path, "--data", "digits:test", "--samples", 40, "--json", "-")
+    assert done.status == 0, done.err
+    assert "no int8.onnx" in done.err
+    assert left_behind(tmp_path) == ["digits-maps", "digits.pt"]
+    record = read_record(tmp_path / "digits-maps" / "maps.json", "explain")
+    assert record == done.record
+    assert (record["bundle_model"], record["head"]) == (str(path), head)
+    assert record["artifact"] is record["maps"] is None
+    assert [entry["why"] for entry in record["images"]] == ["ordinary"] * 9
+    for entry in record["images"]:
+        assert entry["label"] in "0123456789"
+        assert entry["int8_pct"] is entry["int8_class"] is entry["pearson"] is entry["iou"] is None
+        with Image.open(tmp_path / "digits-maps" / entry["file"]) as picture:
+            assert 2 * 256 < picture.size[0] < 3 * 256
+
+
+def test_a_checkpoint_that_has_no_maps_or_no_code_is_refused_by_its_own_name(tmp_path: Path) -> None:
+    fc = save_checkpoint(tmp_path / "fc.pt", "fc-dropout")
+    refused("explain", fc, "--data", "digits:test", words=(str(fc), "a fully connected layer"))
+    own = save_checkpoint(tmp_path / "own.pt", model="nets.py:mine")
+    refused("explain", own, "--data", "digits:test", words=(str(own), "nets.py:mine", "give the bundle"))
+    (tmp_path / "text.pt").write_text("not weights")
+    refused("explain", tmp_path / "text.pt", "--data", "digits:test", words=("text.pt", "not a state dict"))
+    assert left_behind(tmp_path) == ["fc.pt", "own.pt", "text.pt"]

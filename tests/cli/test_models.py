@@ -23,8 +23,8 @@ def test_show_gives_its_layers_and_what_each_head_costs(name: str) -> None:
     done = edgegap("models", "show", name)
     assert done.status == 0, done.err
     assert "Conv2d(" in done.out
-    costs = {line.split()[0]: int(line.split()[1].replace(",", "")) for line in done.out.splitlines()[3:6]}
-    assert costs["gap"] == costs["gap-linear"] < costs["fc"]
+    costs = {line.split()[0]: int(line.split()[1].replace(",", "")) for line in done.out.splitlines()[3:7]}
+    assert costs["gap"] == costs["gap-linear"] < costs["fc"] == costs["fc-dropout"]
 
 
 def test_an_unknown_name_is_answered_with_the_names() -> None:

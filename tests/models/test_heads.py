@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from edgegap.models import FCHead, GAPHead, GAPLinearHead
+from edgegap.models.heads import HEADS, HeadName
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -30,6 +31,13 @@ def test_a_gap_linear_head_gives_the_scores_of_a_gap_head_with_the_same_weights(
 def test_only_the_parameters_of_a_fully_connected_head_grow_with_the_map() -> None:
     assert parameters(GAPHead(4, 3)) == parameters(GAPLinearHead(4, 3)) == 4 * 3 + 3
     assert parameters(FCHead(4, 5, 6, 3)) == 4 * 5 * 6 * 3 + 3
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_only_the_head_that_is_called_so_has_dropout(name: HeadName) -> None:
+    head = HEADS[name](4, 5, 6, 3).train()
+    x = torch.randn(8, 4, 5, 6)
+    assert torch.equal(head(x), head(x)) is (name != "fc-dropout")
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -21,7 +21,7 @@ from edgegap.train.state import State
 
 from .data import image_set
 
-ARGUMENTS = Arguments((3, 8, 8), 2, "fc")
+ARGUMENTS = Arguments((3, 8, 8), 2, "fc-dropout")
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,16 @@ def test_a_last_batch_of_one_image_is_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"epochs": 0}, {"batch": 1}, {"patience": 0}, {"seed": -1}, {"lr": 0.0}, {"lr": float("nan")}, {"lr": 1e39}],
+    [
+        {"epochs": 0},
+        {"batch": 1},
+        {"patience": 0},
+        {"seed": -1},
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"lr": 1e38},
+        {"lr": 1e39, "optimizer": "sgd"},
+    ],
     ids=str,
 )
 def test_a_number_that_cannot_be_is_refused(options: dict[str, Any]) -> None:
