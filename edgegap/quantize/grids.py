@@ -13,7 +13,7 @@ from edgegap.quantize.classes import Conflict, GridClasses
 from edgegap.quantize.input_grid import pixel_grid
 from edgegap.quantize.lower import ARITHMETIC, requantize
 from edgegap.quantize.parameters import Grid, affine_grid, constant_grid, grid_at
-from edgegap.quantize.ranges import choose_range
+from edgegap.quantize.ranges import choose_range, logit_range
 from edgegap.quantize.recipe import RangeMethod
 from edgegap.quantize.snap import LOSS_CAP, AddGroup, snap_ratio
 from edgegap.quantize.statistics import Statistics
@@ -60,10 +60,11 @@ def _grids(
 ) -> tuple[dict[str, Grid], list[Conflict]]:
     source, logits = classes.of(model.graph.inputs[0]), classes.of(model.graph.outputs[0])
     spans = {
-        # The largest logit decides: its range is never clipped.
         name: choose_range(seen, "minmax" if name in (source, logits) else method)
         for name, seen in classes.statistics.items()
     }
+    if method != "minmax":
+        spans[logits] = logit_range(classes.statistics[logits])
     grids = {name: affine_grid(*span) for name, span in spans.items()}
     if table is not None:
         grids[source] = pixel_grid(table)

@@ -9,9 +9,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.errors import DataError, ModelError
-from edgegap.graph.nodes import describe
+from edgegap.graph.nodes import describe, sole_consumer
 from edgegap.ort import session
-from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC
+from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC, PASSING
 from edgegap.quantize.statistics import Statistics
 
 BATCH = 1
@@ -49,11 +49,12 @@ def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed
     runner = session(tapped(model, names))
     source = str(model.graph.inputs[0].name)
     statistics = {name: Statistics() for name in (source, *names)}
+    logits = {str(value.name) for value in values if _is_output(value)}
     for batch in batches:
         statistics[source].update(batch, detailed=detailed)
         for value, array in zip(values, runner.run(names, {source: batch}), strict=True):
             tracked = statistics[str(value.name)]
-            tracked.update(array, detailed=detailed)
+            tracked.update(array, detailed=detailed, logits=value.name in logits)
             if not np.isfinite(tracked.hi - tracked.lo):
                 producer = value.producer()
                 raise ModelError(
@@ -64,6 +65,16 @@ def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed
     if not statistics[source].images:
         raise DataError("there are no calibration images", hint="Give some with --calib.")
     return statistics
+
+
+def _is_output(value: ir.Value) -> bool:
+    """Whether a value is the network's output, but for ops that move it."""
+    while not value.is_graph_output():
+        reader = sole_consumer(value)
+        if reader is None or reader.op_type not in PASSING:
+            return False
+        value = reader.outputs[0]
+    return True
 
 
 def tapped(model: ir.Model, names: list[str]) -> bytes:

@@ -6,6 +6,7 @@ mse     the clipped range with the least mean squared error of quantization over
         here by search over clipping factors instead of a closed form).
 margin  the same, but each squared error counts as often as it moves the margin (see `margin`). An activation that never
         does has the range of `mse`.
+The logits have a range of their own with both of the latter.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ def choose_range(statistics: Statistics, method: RangeMethod) -> tuple[float, fl
         return lo, hi
     weighted = method == "margin" and statistics.weighted.counts.any()
     return _least_squares(statistics.weighted if weighted else statistics.histogram, lo, hi)
+
+
+def logit_range(statistics: Statistics) -> tuple[float, float]:
+    """The range [lo, hi] of the logits: from the least that is among an image's five largest to the largest of all.
+
+    The largest logit decides, so none is clipped from above. Those far below it decide nothing: without them the step
+    is finer, and fewer images have two largest logits that round to the same integer.
+    """
+    lo, hi = choose_range(statistics, "minmax")
+    return min(max(lo, statistics.floor), 0.0), hi
 
 
 def _least_squares(histogram: Histogram, lo: float, hi: float) -> tuple[float, float]:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 _BINS = 4096
 _SAMPLED = 16384
+_KEPT = 5
+"""Logits of an image that keep their order: those that 'top-5' looks at."""
+
 _LEAST_EXPONENT = -20
 """Of a histogram: a range below 1e-6 gets a grid of its own whatever it holds (see `affine_grid`)."""
 
@@ -68,6 +71,7 @@ class Statistics:
         histogram: of a regular sample, at most 16,384 values of an image.
         weighted: the same, with each value counting its squared gradient (`margin`); empty where that was not asked.
         peaks: float64 [C], how far each channel reaches from 0; empty where activations were merged.
+        floor: of logits: no image's fifth largest is smaller; -inf of any other activation.
         images: how many images were seen.
     """
 
@@ -76,14 +80,16 @@ class Statistics:
     histogram: Histogram = field(default_factory=Histogram)
     weighted: Histogram = field(default_factory=Histogram)
     peaks: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    floor: float = -np.inf
     images: int = 0
 
-    def update(self, batch: NDArray[np.float32], *, detailed: bool) -> None:
+    def update(self, batch: NDArray[np.float32], *, detailed: bool, logits: bool = False) -> None:
         """Take in the activation of a batch.
 
         Args:
             batch: [n, C, ...].
             detailed: also keep the histogram, which only some recipes need.
+            logits: the activation is the network's output: also keep its floor.
         """
         channels = batch.reshape(len(batch), batch.shape[1], -1)
         low, high = channels.min(axis=(0, 2)), channels.max(axis=(0, 2))
@@ -93,6 +99,9 @@ class Statistics:
         self.peaks = np.maximum(self.peaks, peaks) if len(self.peaks) else peaks
         if detailed and np.isfinite(self.hi - self.lo):
             self.histogram.update(self._sample(batch))
+        if logits:
+            floor = float(np.sort(batch.reshape(len(batch), -1), axis=1)[:, -_KEPT:].min())
+            self.floor = min(self.floor, floor) if self.images else floor
         self.images += len(batch)
 
     def update_weighted(self, batch: NDArray[np.float32], weights: NDArray[np.float64]) -> None:
@@ -102,6 +111,7 @@ class Statistics:
     def merged(self, other: Statistics) -> Statistics:
         """The statistics of both activations together."""
         both = Statistics(min(self.lo, other.lo), max(self.hi, other.hi), images=self.images + other.images)
+        both.floor = min(self.floor, other.floor)
         for part in (self, other):
             both.histogram.merge(part.histogram)
             both.weighted.merge(part.weighted)
