@@ -23,7 +23,9 @@ LAYERS = [
     {"qdq"},
     {"run", "bundle"},
     {"check"},
-    {"export", "train", "bench", "report"},
+    {"bench"},
+    {"export", "report"},
+    {"train"},
     {"cli"},
 ]
 EDGEGAP_HELP = "import sys; sys.argv = ['edgegap', '--help']; from edgegap.cli import run; sys.exit(run())"

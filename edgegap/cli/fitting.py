@@ -53,13 +53,19 @@ def fit_options(epochs: int, learning_rates: dict[Any, float]) -> Callable[[Comm
     return add
 
 
-def print_epoch(epoch: Epoch, epochs: int) -> None:
-    """One line on stderr: how good the network is, how fast it learns, and how long that will take."""
-    measured = "" if epoch.val_top1_pct is None else f"  validation {epoch.val_top1_pct:6.2f} %"
+def print_epoch(epoch: Epoch, epochs: int, *, measured: str = "validation") -> None:
+    """One line on stderr: how good the network is, how fast it learns, and how long that will take.
+
+    Args:
+        epoch: the last one.
+        epochs: how many there will be.
+        measured: what to call the validation accuracy.
+    """
+    found = "" if epoch.val_top1_pct is None else f"  {measured} {epoch.val_top1_pct:6.2f} %"
     left = round((epochs - epoch.epoch) * epoch.seconds)
     click.echo(
-        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  loss {epoch.loss:.3f}  training {epoch.top1_pct:6.2f} %"
-        f"{measured}  {epoch.images_per_s:,.0f} images/s  {left // 60}:{left % 60:02} left",
+        f"epoch {epoch.epoch:>{len(str(epochs))}}/{epochs}  loss {epoch.loss:.4g}  training {epoch.top1_pct:6.2f} %"
+        f"{found}  {epoch.images_per_s:,.0f} images/s  {left // 60}:{left % 60:02} left",
         err=True,
     )
 

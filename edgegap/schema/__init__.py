@@ -17,7 +17,7 @@ from jsonschema.exceptions import best_match
 
 from edgegap.errors import BundleError
 
-Kind = Literal["manifest", "quantization", "export", "check", "bench", "explain", "doctor", "train", "gap"]
+Kind = Literal["manifest", "quantization", "export", "check", "bench", "explain", "doctor", "train", "qat", "gap"]
 
 __all__ = ["Kind", "read_record", "schema"]
 
@@ -72,5 +72,5 @@ def _place(path: Any) -> str:
 
 
 def _hint(kind: Kind) -> str:
-    verb = {"manifest": "export", "quantization": "export"}.get(kind, kind)
+    verb = {"manifest": "export", "quantization": "export", "qat": "train --qat"}.get(kind, kind)
     return f"Move it away, and make it again with `edgegap {verb}`."

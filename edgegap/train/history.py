@@ -17,7 +17,7 @@ class Epoch:
     Args:
         epoch: its number, from 1.
         lr: the learning rate of its last step.
-        loss: mean cross-entropy of the training images while the network learned, with label smoothing; nats.
+        loss: mean of what the training made small, of the training images while the network learned; nats.
         top1_pct: training images that were right then, percent.
         val_loss: mean cross-entropy of the validation images after the epoch, without label smoothing; nats.
         val_top1_pct: validation images that are right then, percent.

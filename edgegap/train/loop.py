@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,17 +30,47 @@ _WEIGHT_DECAY = {"sgd": 5e-4, "adamw": 0.05}
 _MOMENTUM = 0.9
 
 
+def smoothed_cross_entropy(x: torch.Tensor, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """How far the scores are from the labels."""
+    import torch  # noqa: PLC0415  # slow to import
+
+    del x
+    return torch.nn.functional.cross_entropy(scores, labels, label_smoothing=LABEL_SMOOTHING)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a training is after.
+
+    Args:
+        loss: to make small: of what the network is given, its scores and the labels.
+        measure: how good the network is on validation images.
+        weight_decay: whether large weights cost.
+        on_gpu: whether the network can be moved to a GPU.
+    """
+
+    loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] = smoothed_cross_entropy
+    measure: Callable[[torch.nn.Module, ImageSet], Accuracy] = evaluate
+    weight_decay: bool = True
+    on_gpu: bool = True
+
+
+LABELS = Objective()
+"""To tell what the labels tell."""
+
+
 def fit(
     network: torch.nn.Module,
     images: ImageSet,
     validation: ImageSet | None,
     settings: FitSettings,
     *,
+    objective: Objective = LABELS,
     state: State | None = None,
     save: Callable[[State], None],
     progress: Progress,
 ) -> State:
-    """Train a network: cross-entropy with label smoothing, a cosine of learning rates, a GPU where there is one.
+    """Train a network: a cosine of learning rates, a GPU where there is one.
 
     On a CPU, with one number of threads, a training that was broken off and goes on from its last state ends in the
     same weights, bit for bit, as one that was not.
@@ -49,6 +80,7 @@ def fit(
         images: labelled.
         validation: labelled too, and measured after each epoch; `patience` needs it.
         settings: how.
+        objective: what for.
         state: of a training to go on with; None for a new one.
         save: called with the state before the first epoch and after each, so that a checkpoint exists from the start.
         progress: told how many images were seen.
@@ -59,7 +91,7 @@ def fit(
     Raises:
         InputError: the loss or a weight is not finite; it names the step. The state that was saved last is good.
     """
-    training = _Training(network, images, settings, progress)
+    training = _Training(network, images, settings, objective, progress)
     if state is None:
         state = State.first(network)
         save(state)
@@ -70,7 +102,7 @@ def fit(
         began = time.perf_counter()
         rate, learned = training.epoch(number)
         seconds = time.perf_counter() - began
-        measured = None if validation is None else evaluate(network, validation)
+        measured = None if validation is None else objective.measure(network, validation)
         epoch = Epoch(
             number,
             rate,
@@ -95,21 +127,30 @@ class _Training:
         network: moved to the GPU where there is one.
         images: to learn from.
         settings: how.
+        objective: what for.
         progress: told how many images were seen.
     """
 
-    def __init__(self, network: torch.nn.Module, images: ImageSet, settings: FitSettings, progress: Progress) -> None:
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        images: ImageSet,
+        settings: FitSettings,
+        objective: Objective,
+        progress: Progress,
+    ) -> None:
         import torch  # noqa: PLC0415  # slow to import
 
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = torch.device("cuda" if objective.on_gpu and torch.cuda.is_available() else "cpu")
         self._network = network.to(self._device)
         self._images = images
         self._stored = np.load(images.path, mmap_mode="r")
         self._augment = suiting(settings.augment, self._stored)
         self._settings = settings
+        self._loss = objective.loss
         self._progress = progress
         self._steps = -(-len(images) // settings.batch)
-        self.optimizer = _optimizer(network, settings)
+        self.optimizer = _optimizer(network, settings, weight_decay=objective.weight_decay)
 
     def restore(self, state: State) -> None:
         """Go back to where a state was taken."""
@@ -154,7 +195,7 @@ class _Training:
             group["lr"] = rate
         self.optimizer.zero_grad()
         scores = self._network(x)
-        loss = torch.nn.functional.cross_entropy(scores, labels, label_smoothing=LABEL_SMOOTHING)
+        loss = self._loss(x, scores, labels)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own annotations lack it
         self.optimizer.step()
         return loss.item(), int((scores.argmax(1) == labels).sum())
@@ -164,16 +205,16 @@ class _Training:
         return InputError(
             f"{what} is not finite after step {step + 1} (epoch {epoch}): the training diverged",
             where=f"--lr {self._settings.learning_rate:g}",
-            hint="Give a smaller --lr. The checkpoint is the last good one, and --resume would diverge again.",
+            hint="Give a smaller --lr. What the epochs before it wrote is good, but --resume would diverge again.",
         )
 
 
-def _optimizer(network: torch.nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
+def _optimizer(network: torch.nn.Module, settings: FitSettings, *, weight_decay: bool) -> torch.optim.Optimizer:
     """Weight decay is for weights alone: not for biases and BatchNorm (He et al., 2019, arXiv:1812.01187, 3.1)."""
     import torch  # noqa: PLC0415  # slow to import
 
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    decay = _WEIGHT_DECAY[settings.optimizer]
+    decay = _WEIGHT_DECAY[settings.optimizer] if weight_decay else 0.0
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},

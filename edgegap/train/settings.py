@@ -13,12 +13,14 @@ Augment = Literal["flip-crop", "crop", "none"]
 LEARNING_RATES: dict[Optimizer, float] = {"sgd": 0.1, "adamw": 0.005}
 """Where --lr does not say."""
 
-_FLOAT32 = 3.4e38
-"""Larger numbers do not fit into the weights."""
+_LARGEST: dict[Optimizer, float] = {"sgd": 3.4e38, "adamw": 3.4e37}
+"""Larger numbers do not fit into float32; the first step of AdamW counts with ten times its rate."""
 
 FINE_TUNING_EPOCHS = 10
 FINE_TUNING_RATES: dict[Optimizer, float] = {"sgd": 0.02, "adamw": 0.003}
 """For a network that is trained already, all but its head."""
+
+QAT_EPOCHS = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class FitSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"--{name} {value} is too small", hint=f"Give {least} or more.")
-        if not 0 < self.learning_rate < _FLOAT32:
+        if not 0 < self.learning_rate < _LARGEST[self.optimizer]:
             raise InputError(f"--lr {self.learning_rate:g} is no learning rate", hint="Give a number such as 0.01.")
 
     @property

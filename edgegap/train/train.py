@@ -25,6 +25,11 @@ from edgegap.train.outputs import OnEpoch, Outputs
 from edgegap.train.settings import FitSettings
 from edgegap.train.state import State
 
+EPOCH_WAS_CHOSEN = (
+    "the epoch was chosen by its validation accuracy, which is therefore too high: measure on other images"
+)
+"""What --patience costs."""
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -173,9 +178,5 @@ def _preprocessing(settings: TrainSettings, before: Checkpoint | None) -> Prepro
 
 
 def _notices(data: TrainingData, fitting: FitSettings) -> tuple[str, ...]:
-    chosen = (
-        ()
-        if fitting.patience is None
-        else ("the epoch was chosen by its validation accuracy, which is therefore too high: measure on other images",)
-    )
+    chosen = () if fitting.patience is None else (EPOCH_WAS_CHOSEN,)
     return (*(f"skipped an image: {why}" for why in data.skipped), *chosen)
