@@ -45,7 +45,8 @@ class Manifest:
         input_scale: of the int8 files' input integers; None in a float bundle.
         input_zero_point: likewise, on the signed grid (-128..127).
         output_scale: of the int8 files' output integers; None in a float bundle.
-        output_zero_point: likewise, on the signed grid (-128..127).
+        output_zero_point: likewise, on the signed grid (-128..127). None where the last layer stays in float: the scale
+            is then only the unit in which differences are counted.
         recipe: name of the recipe, 'imported' or 'resnapped' where the quantization was given; None in a float bundle.
         target: name of the profile of the device it was made for; None in a float bundle.
         calibration: the data it was calibrated on, as the user named it; None in a float bundle.
@@ -59,6 +60,7 @@ class Manifest:
         tools: versions of EdgeGAP and of what it used.
         titles: what people call the classes, where that is something else.
         activation: type of the activations in int8.onnx; None in a float bundle, and in one that does not say.
+        float_layers: those that stay in float in the int8 files, by the names of their outputs there.
         format_version: of this record.
     """
 
@@ -84,6 +86,7 @@ class Manifest:
     tools: dict[str, str]
     titles: tuple[str, ...] | None = None
     activation: Literal["uint8", "int8"] | None = None
+    float_layers: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,16 @@ class ImageSet:
         if self.table is None:
             return np.array(images)
         return np.stack([self.table[c][images[..., c]] for c in range(self.shape[0])], axis=1)
+
+    def taken(self, chosen: NDArray[np.intp], path: Path) -> ImageSet:
+        """Some of the images as a set of their own, which is written to the .npy file `path`.
+
+        Raises:
+            DiskError: no space.
+        """
+        with disk_errors(path, MAKE_ROOM):
+            np.save(path, np.load(self.path, mmap_mode="r")[chosen])
+        return replace(self, path=path, labels=self.labels[chosen], names=tuple(self.names[k] for k in chosen))
 
 
 def save_images(source: DataSource, preprocessing: Preprocessing | None, path: Path, progress: Progress) -> ImageSet:

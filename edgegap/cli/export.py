@@ -41,7 +41,7 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 )
 @click.option("--input-shape", type=InputShape(), help="C,H,W of the input, where nothing else shows it.")
 @click.option("--classes", type=click.Path(path_type=Path), help="One class a line, in the order of the outputs.")
-@click.option("--recipe", default="default", show_default=True, help="A recipe's name, or a .toml.")
+@click.option("--recipe", default="default", show_default=True, help="A recipe's name, a .toml, or auto.")
 @click.option("--target", default="desktop", show_default=True, help="What it is for: a target's name, or a .toml.")
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(["onnx", "tflite"]), help="Keep this format only."
@@ -56,6 +56,14 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 @click.option("--batch", type=int, default=1, show_default=True, help="Images per run of the exported files.")
 @click.option("--samples", type=int, default=256, show_default=True, help="Calibration images; 0 for all.")
 @click.option("--resnap", is_flag=True, help="Of a quantized .onnx: change its scales until every op is exact.")
+@click.option(
+    "--max-drop",
+    "max_drop_pp",
+    type=float,
+    metavar="PP",
+    help="Keep the fewest layers in float that lose no more than this on the calibration images; percentage points.",
+)
+@click.option("--report-sensitivity", is_flag=True, help="Say what each layer costs when it alone is quantized.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
 @click.option("--strict", is_flag=True, help="A corrupt image is an error, and not skipped.")
 @json_option

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgegap import __version__
 from edgegap.bundle import MANIFEST, FileEntry, Manifest, describe_file, new_bundle, refuse_existing, write_json
@@ -19,10 +20,20 @@ from edgegap.check.linter import few_calibration_images, image_hashes, lint_imag
 from edgegap.check.predict import OutputGrid
 from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes, read_titles
 from edgegap.disk import disk_errors, passing_folder
-from edgegap.errors import InternalError, RuntimeFailure
+from edgegap.errors import InternalError, RuntimeFailure, SettingsError
+from edgegap.export.auto import recipes_of
+from edgegap.export.kept import evidence, float_layers, kept_notices
+from edgegap.export.loss import Seen, remedy
 from edgegap.export.model import FloatModel, load_model
-from edgegap.export.prove import Proof, compare_with_source, prove_float, prove_int8
-from edgegap.export.quantizing import Made, Quantizer, quantize_network
+from edgegap.export.prove import (
+    KEPT_IN_FLOAT,
+    Proof,
+    compare_with_source,
+    prove_float,
+    prove_float_layers,
+    prove_int8,
+)
+from edgegap.export.quantizing import Made, Quantizer, measure_sensitivity, quantize_network
 from edgegap.export.readme import bundle_readme
 from edgegap.export.settings import ExportSettings
 from edgegap.export.view import quantization_view
@@ -33,10 +44,13 @@ from edgegap.graph.shapes import set_batch
 from edgegap.models import Checkpoint
 from edgegap.progress import Progress
 from edgegap.quantize.bounds import inexact_ops
+from edgegap.quantize.floats import float_nodes
 from edgegap.quantize.lower import ARITHMETIC
+from edgegap.quantize.mixed import Mixed
 from edgegap.quantize.parameters import SIGNED
 from edgegap.quantize.quantization import Quantized
-from edgegap.quantize.recipe import load_recipe, require_torch
+from edgegap.quantize.recipe import require_torch
+from edgegap.quantize.sensitivity import IMAGES, Sensitivity, require_torch_for
 from edgegap.quantize.signed import with_int8_activations
 from edgegap.quantize.verify import grid_of
 from edgegap.run.local import DESKTOP
@@ -81,9 +95,13 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
     began = time.perf_counter()
     refuse_existing(settings.output, force=settings.force)
     target = load_target(settings.target)  # a mistake in it or in the recipe is told before any work
-    recipe = load_recipe(settings.recipe)
-    if settings.int8 and recipe.ranges == "margin":
-        require_torch(recipe)
+    for recipe in recipes_of(settings.recipe):
+        if settings.int8 and recipe.ranges == "margin":
+            require_torch(recipe)
+    if settings.max_drop_pp is not None:
+        require_torch_for("--max-drop")
+    if settings.report_sensitivity:
+        require_torch_for("--report-sensitivity")
     checkpoint = checkpoint_of(settings.model, settings.weights)
     preprocessing = _preprocessing(settings, checkpoint)
     if preprocessing is None:
@@ -107,12 +125,17 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
     return Exported(record, (*skipped, *notices))
 
 
-def output_grid(model: ir.Model) -> OutputGrid:
-    """The grid of the output integers of a QDQ model, signed."""
-    grid = grid_of(model.graph.outputs[0])
-    if grid is None:
-        raise InternalError("the output has no grid")
-    return OutputGrid(grid.scale, grid.zero_point - SIGNED)
+def output_grid(quantized: Quantized) -> OutputGrid:
+    """The grid of the output integers of a quantized network, signed; where its last layer stays in float, the step of
+    the grid that it would have.
+    """
+    value = quantized.model.graph.outputs[0]
+    grid = grid_of(value)
+    if grid is not None:
+        return OutputGrid(grid.scale, grid.zero_point - SIGNED)
+    if value.producer() in float_nodes(quantized.model):
+        return OutputGrid(quantized.parts.grids[str(value.name)].scale, None)
+    raise InternalError("the output has no grid")
 
 
 @dataclass(frozen=True)
@@ -145,25 +168,51 @@ class _Export:
         """Write everything in the bundle; the record, and notices."""
         self.progress("writing the float files", 0, None)
         self._write_pair(self.network.model, "float", staging)
-        prove_float(staging / "float.onnx", staging / "float.tflite", self.sample, self.progress)
-        proof = None
+        pair = staging / "float.onnx", staging / "float.tflite"
+        reference = prove_float(*pair, self.sample, self.progress)
+        proof, measured, layers = None, None, list[dict[str, Any]]()
         notices = self._batch_notice()
         made = self.quantizer(self.network, self.images, self.sample.table, self.settings, self.progress)
         quantized = None if made is None else made.quantized
         if made is not None and quantized is not None:
             self._write_pair(quantized.model, "int8", staging)
             proof = self._prove(quantized, staging)
-            slow = [f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops]
+            if self.images is not None:
+                measured, lost = self._sensitivity(made, self.images, reference, proof.logits)
+                notices = (*notices, *lost)
+            slow = [f"{op.op} {op.node}: {op.why}" for op in proof.slow_ops if op.why != KEPT_IN_FLOAT]
             notices = (*notices, *self._lint(), *quantized.notices, *proof.notices, *slow)
-            view = quantization_view(quantized.model, quantized.input_grid, self.sample.table)
-            write_json(staging / "quantization.json", {**view, **made.evidence})
+            view = quantization_view(quantized.model, quantized.input_grid, self.sample.table) | made.evidence
+            if made.mixed is not None:
+                layers = self._float_layers(made.mixed, staging)
+                notices = (*notices, *kept_notices(made.mixed, layers))
+                view["mixed_precision"] = evidence(made.mixed, self.settings.max_drop_pp, layers)
+            if measured is not None:
+                view["sensitivity"] = measured.to_json()
+            write_json(staging / "quantization.json", view)
         for file in list(staging.iterdir()):
             if file.suffix in (".onnx", ".tflite") and file.suffix[1:] not in self.settings.formats:
                 file.unlink()
         manifest = self._manifest(made, staging)
         (staging / "README.md").write_text(bundle_readme(manifest), encoding="utf-8")
         write_json(staging / MANIFEST, manifest.to_json())
-        return self._record(manifest, quantized, proof), notices
+        more = {"float_layers": layers, "sensitivity": None if measured is None else measured.to_json()}
+        return self._record(manifest, quantized, proof) | more, notices
+
+    def _sensitivity(
+        self, made: Made, images: ImageSet, reference: NDArray[np.float32], logits: NDArray[np.float64]
+    ) -> tuple[Sensitivity | None, tuple[str, ...]]:
+        """What each part costs, where that was asked for, and a notice where int8 loses more than it may."""
+        found = measure_sensitivity(made, images, IMAGES, self.progress) if self.settings.report_sensitivity else None
+        seen = Seen(reference, logits, self.sample.labels)
+        if not seen.is_alarming:
+            return found, ()
+        try:
+            ranked = found or measure_sensitivity(made, images, PROVED_IMAGES // 2, self.progress)
+        except SettingsError:  # torch is not installed: the notice says what it could not find out
+            ranked = None
+        worst = ranked.parts[0] if ranked is not None and ranked.parts else None
+        return found, (seen.notice(worst, remedy(self.settings, imported=self.network.qdq is not None)),)
 
     def _batch_notice(self) -> tuple[str, ...]:
         given, bound = self.network.batch, self.settings.batch
@@ -172,6 +221,12 @@ class _Export:
             if given in (1, bound)
             else (f"the batch of the network, {given}, becomes {bound}: --batch gives another",)
         )
+
+    def _float_layers(self, mixed: Mixed, staging: Path) -> list[dict[str, Any]]:
+        def write_pair(model: ir.Model, folder: Path) -> None:
+            self._write_pair(model, "int8", folder)
+
+        return float_layers(mixed, staging, self.settings.formats, self.settings.io, write_pair, self.progress)
 
     def _write_pair(self, model: ir.Model, precision: Literal["float", "int8"], staging: Path) -> None:
         bound = model.clone()
@@ -183,11 +238,11 @@ class _Export:
 
     def _prove(self, quantized: Quantized, staging: Path) -> Proof:
         inexact = inexact_ops(quantized.model, self.sample.table)
-        onnx, outputs = staging / "int8.onnx", output_grid(quantized.model)
+        onnx, tflite, outputs = staging / "int8.onnx", staging / "int8.tflite", output_grid(quantized)
         inputs = quantized.input_grid if self.settings.io == "int8" else None
         proof = prove_int8(
             onnx,
-            staging / "int8.tflite",
+            tflite,
             self.sample,
             inputs,
             outputs,
@@ -195,6 +250,9 @@ class _Export:
             target=DESKTOP,
             progress=self.progress,
         )
+        if quantized.parts.float_layers:
+            exact = all(op.lsb is None for op in inexact)
+            proof = prove_float_layers(proof, onnx, tflite, self.sample, inputs, exact=exact, progress=self.progress)
         source = Path(self.settings.model)
         if self.network.qdq is None or not source.is_file():
             return proof
@@ -209,7 +267,7 @@ class _Export:
     def _manifest(self, made: Made | None, staging: Path) -> Manifest:
         settings, graph = self.settings, self.network.model.graph
         quantized = None if made is None else made.quantized
-        grid = None if quantized is None else output_grid(quantized.model)
+        grid = None if quantized is None else output_grid(quantized)
         inexact = [] if quantized is None else inexact_ops(quantized.model, self.sample.table)
         return Manifest(
             model=settings.model,
@@ -232,6 +290,7 @@ class _Export:
             calibration_hashes=self._calibration_hashes(),
             exactness=None if quantized is None else ("bounded" if inexact else "exact"),
             inexact=f"{inexact[0].where}: {inexact[0].why}" if inexact else None,
+            float_layers=() if quantized is None else tuple(sorted(quantized.parts.float_layers)),
             files=_files(staging),
             tools={"edgegap": __version__, **{name: _version(name) for name in _TOOLS if _version(name)}},
         )
@@ -260,13 +319,14 @@ class _Export:
 
     def _record(self, manifest: Manifest, quantized: Quantized | None, proof: Proof | None) -> dict[str, Any]:
         nodes = [] if quantized is None else list(quantized.model.graph)
+        floats = [] if quantized is None else float_nodes(quantized.model)
         return {
             "schema": "edgegap.export/1",
             "bundle": str(self.settings.output),
             "exactness": manifest.exactness,
             "inexact": manifest.inexact,
             "files": [{"name": f.name, "bytes": f.bytes, "sha256": f.sha256} for f in manifest.files],
-            "int8_ops": sum(node.op_type in ARITHMETIC for node in nodes),
+            "int8_ops": sum(node.op_type in ARITHMETIC and node not in floats for node in nodes),
             "float_ops": [] if proof is None else [asdict(op) for op in proof.slow_ops],
             "identity": [] if proof is None else [i.to_json() for i in (proof.identity, proof.source) if i],
         }
@@ -298,12 +358,10 @@ def _classes(
 def _sample(
     network: FloatModel, images: ImageSet | None, preprocessing: Preprocessing | None, folder: Path
 ) -> ImageSet:
-    """The images that proofs run on: the first of the calibration images, or noise where there are none."""
+    """The images that proofs run on: some from all over the calibration images, or noise where there are none."""
     path = folder / "sample.npy"
     if images is not None:
-        first = np.load(images.path, mmap_mode="r")[:PROVED_IMAGES]
-        np.save(path, first)
-        return replace(images, path=path, labels=images.labels[: len(first)], names=images.names[: len(first)])
+        return images.taken(spread(len(images), PROVED_IMAGES), path)
     _, c, h, w = shape_of(network.model.graph.inputs[0])
     rng, table = np.random.default_rng(0), None
     noise = rng.normal(size=(FLOAT_IMAGES, c, h, w)).astype(np.float32)

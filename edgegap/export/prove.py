@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgegap.check.float_ops import SlowOp, litert_undelegated_ops, onnxruntime_float_ops
 from edgegap.check.identity import Identity, Side, compare, first_difference
@@ -15,9 +16,14 @@ from edgegap.check.predict import OutputGrid, Prediction, predict
 from edgegap.disk import passing_folder
 from edgegap.errors import IdentityError, InternalError
 from edgegap.export.model import NOISE
+from edgegap.graph.nodes import describe
 from edgegap.progress import Progress
+from edgegap.quantize.floats import LINEAR, float_nodes, names_in_front
 from edgegap.quantize.parameters import Grid
 from edgegap.run import Local
+
+KEPT_IN_FLOAT = "--max-drop keeps it in float"
+"""Why an op is computed in float, where that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,14 @@ class Proof:
 
     Args:
         identity: of the two int8 files.
+        logits: of int8.onnx, float64 [n, classes].
         slow_ops: that a runtime computes in float, or outside its fast kernels.
         source: of the file that a quantization was imported from, and int8.onnx.
         notices: one line each on what was not proved.
     """
 
     identity: Identity
+    logits: NDArray[np.float64]
     slow_ops: list[SlowOp]
     source: Identity | None = None
     notices: tuple[str, ...] = ()
@@ -69,7 +77,54 @@ def prove_int8(
             hint="Please report this network: its bundle was not written.",
         )
     slow = [*onnxruntime_float_ops(a.optimized or b"", ir.load(onnx)), *litert_undelegated_ops(b)]
-    return Proof(identity, slow)
+    logits = (integers[0].astype(np.float64) - (output_grid.zero_point or 0)) * output_grid.scale
+    return Proof(identity, logits.reshape(len(logits), -1), slow)
+
+
+def prove_float_layers(
+    proof: Proof,
+    onnx: Path,
+    tflite: Path,
+    images: ImageSet,
+    input_grid: Grid | None,
+    *,
+    exact: bool,
+    progress: Progress,
+) -> Proof:
+    """`proof` of two files with layers in float, looked at closer; its identity is only measured.
+
+    1. ONNX Runtime does compute those layers in float, and `slow_ops` says why.
+    2. Integers that depend on no float op are the same in both runtimes.
+
+    Args:
+        proof: from `prove_int8`.
+        onnx: as there, and so are `tflite`, `images` and `input_grid`.
+        tflite: see `onnx`.
+        images: see `onnx`.
+        input_grid: see `onnx`.
+        exact: whether every op in front of those layers is.
+        progress: told how far it is.
+
+    Raises:
+        IdentityError: such integers differ, naming the first layer.
+        InternalError: ONNX Runtime quantizes a layer that is to stay in float.
+    """
+    model = ir.load(onnx)
+    floats = {str(node.name): node for node in float_nodes(model)}
+    seen = {op.node for op in proof.slow_ops}
+    for name, node in floats.items():
+        if node.op_type in LINEAR and name not in seen:
+            raise InternalError("ONNX Runtime does not compute it in float", where=describe(node))
+    if exact:
+        with passing_folder() as folder:
+            sides = (Side(onnx, "onnxruntime", [Local()]), Side(tflite, "ai-edge-litert", [Local()]))
+            layer = first_difference(onnx, sides, images, input_grid, folder, progress, names_in_front(model))
+        if layer is not None:
+            what = f"integers in front of the first float op differ between {onnx.name} and {tflite.name}"
+            raise IdentityError(what, where=layer, hint="Please report this network: its bundle was not written.")
+    return replace(
+        proof, slow_ops=[replace(op, why=KEPT_IN_FLOAT) if op.node in floats else op for op in proof.slow_ops]
+    )
 
 
 def compare_with_source(
@@ -89,8 +144,11 @@ def compare_with_source(
     return compare(names, runtimes, integers, targets=(target, target), bound_lsb=None)
 
 
-def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) -> None:
+def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) -> NDArray[np.float32]:
     """Run both float files over `images`; their outputs must be equal within float32 noise.
+
+    Returns:
+        The outputs of the first, [n, classes].
 
     Raises:
         InternalError: they are not.
@@ -102,3 +160,5 @@ def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) 
             f"{tflite.name} differs from {onnx.name} by {off:.1e} of the largest output",
             hint="Please report this network: its bundle was not written.",
         )
+    logits: NDArray[np.float32] = a.reshape(len(a), -1)
+    return logits

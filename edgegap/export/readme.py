@@ -13,6 +13,10 @@ _REFERENCE = (
     "\nThe quantization came with the network{changed}. The float files are the reference: the same network without "
     "quantization, with the values that its integer weights stand for.\n"
 )
+_FLOAT_LAYERS = (
+    "These layers stay in float: {}. The two runtimes sum floats in different orders, so that integers behind the "
+    "first of them may differ; those in front of it are the same."
+)
 _CHANGED = {IMPORTED: "; its parameters were kept", RESNAPPED: "; --resnap changed some of its scales"}
 
 _TEXT = Template("""# $model
@@ -86,6 +90,8 @@ def bundle_readme(manifest: Manifest) -> str:
         "bounded": f"The int8 files may differ: {manifest.inexact}.",
         None: "",
     }[manifest.exactness]
+    if manifest.float_layers:
+        exactness += " " + _FLOAT_LAYERS.format(", ".join(f"`{name}`" for name in manifest.float_layers))
     record = manifest.preprocessing
     steps = (
         "none, the data was preprocessed already"

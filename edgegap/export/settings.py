@@ -39,6 +39,9 @@ class ExportSettings:
         force: replace an existing bundle.
         strict: a corrupt image is an error.
         resnap: change the scales of a network that is quantized already until every op of it is exact.
+        report_sensitivity: measure what each part of the quantization costs.
+        max_drop_pp: keep layers in float until no more than this is lost on the calibration images, percentage points;
+            None keeps none.
     """
 
     model: str
@@ -58,15 +61,21 @@ class ExportSettings:
     force: bool = False
     strict: bool = False
     resnap: bool = False
+    report_sensitivity: bool = False
+    max_drop_pp: float | None = None
 
     def __post_init__(self) -> None:
         if self.int8 and self.calibration is None:
             hint = "Give some images with --calib DATA, such as a folder, an .npz or digits:train."
             raise InputError("--int8 needs calibration images", hint=hint)
+        if self.report_sensitivity and self.calibration is None:
+            raise InputError("--report-sensitivity needs calibration images", hint="Give some with --calib DATA.")
         if not self.model.endswith(".onnx"):
             self.check_fit(quantized=False)
         if self.batch < 1:
             raise InputError(f"--batch {self.batch} is not a number of images", hint="Give 1 or more.")
+        if self.max_drop_pp is not None and not 0 <= self.max_drop_pp <= 100:
+            raise InputError(f"--max-drop {self.max_drop_pp:g} is no share of images", hint="Give 0 to 100.")
         if self.samples < 0:
             raise InputError(f"--samples {self.samples} is not a number of images", hint="Give 0 for all, or more.")
 
@@ -87,9 +96,16 @@ class ExportSettings:
         """
         if not quantized and self.io == "int8" and not self.int8:
             raise InputError("--io int8 is for int8 files", hint="Add --int8 and --calib DATA.")
+        if not quantized and self.report_sensitivity and not self.int8:
+            raise InputError("--report-sensitivity is for int8 files", hint="Add --int8.")
         if not quantized and self.resnap:
             hint = "Leave it out: a quantization of EdgeGAP's own snaps its scales itself."
             raise InputError("--resnap is for a network that is quantized already", hint=hint)
+        if not quantized and self.max_drop_pp is not None and not self.int8:
+            raise InputError("--max-drop is for int8 files", hint="Add --int8 and --calib DATA.")
+        if quantized and self.max_drop_pp is not None:
+            hint = "Leave it out, or give the float network."
+            raise InputError("--max-drop is for a float network; this one is quantized", hint=hint)
         if quantized and self.recipe != "default":
             hint = "Leave out --recipe, or give the float network."
             raise InputError(f"--recipe {self.recipe} is for a float network; this one is quantized", hint=hint)

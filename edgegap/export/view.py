@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgegap.graph.nodes import constant, module_path, operand, sole_consumer
 from edgegap.quantize.input_grid import pixel_integers
-from edgegap.quantize.lower import ARITHMETIC
+from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC
 from edgegap.quantize.parameters import SIGNED, Grid
 from edgegap.quantize.verify import grid_of
 
@@ -25,7 +25,8 @@ def quantization_view(model: ir.Model, input_grid: Grid, table: NDArray[np.float
 
     Returns:
         'input': its grid and, for 8-bit images, the integer of every pixel of every channel; 'layers': one entry for
-        each op that computes, with the grid of its output and the extent of its weight scales.
+        each op that computes, with the grid of its output and the extent of its weight scales. A layer that stays in
+        float has no weight scales, and no grid where its output is not quantized.
     """
     view: dict[str, Any] = {"schema": "edgegap.quantization/1", "input": _grid(input_grid)}
     if table is not None:
@@ -37,6 +38,8 @@ def quantization_view(model: ir.Model, input_grid: Grid, table: NDArray[np.float
 
 def _layer(node: ir.Node) -> dict[str, Any]:
     quantize = sole_consumer(node.outputs[0])
+    if quantize is not None and quantize.op_type in ACTIVATIONS:  # of a layer in float
+        quantize = sole_consumer(quantize.outputs[0])
     grid = None if quantize is None else grid_of(quantize.outputs[0])
     layer: dict[str, Any] = {
         "name": str(node.outputs[0].name),

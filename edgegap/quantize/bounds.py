@@ -7,6 +7,8 @@ Every op of the normal form is exact (bound 0), some of them under a condition o
     GlobalAveragePool   where its scales are tie-free (`snap.ratio_is_tie_free`), else 1
     Mul                 likewise
     QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
+
+A layer that stays in float has no bound: it is computed from identical integers, in an order that each runtime chooses.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.graph.nodes import describe, operand, shape_of, sole_consumer
+from edgegap.quantize.floats import float_nodes
 from edgegap.quantize.input_grid import MARGIN, distance_to_tie
+from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.snap import add_is_tie_free, ratio_is_tie_free
 from edgegap.quantize.verify import grid_of
@@ -30,12 +34,12 @@ class Inexact:
 
     Args:
         where: the node.
-        lsb: by how much at most.
-        why: the condition that its scales break.
+        lsb: by how much at most; None where no bound is known.
+        why: the condition that its scales break, or that it stays in float.
     """
 
     where: str
-    lsb: int
+    lsb: int | None
     why: str
 
 
@@ -46,8 +50,14 @@ def inexact_ops(model: ir.Model, table: NDArray[np.float32] | None) -> list[Inex
         model: in normal form.
         table: float32 [C, 256], the value of every pixel; None where the input is not 8-bit images.
     """
-    found = []
+    found: list[Inexact] = []
+    floats = float_nodes(model)
     for node in model.graph:
+        if node in floats:
+            if node.op_type in ARITHMETIC:
+                computed = "computed in float" if found else "computed in float from identical integers"
+                found.append(Inexact(describe(node), None, computed))
+            continue
         why = _why_inexact(node, table)
         if why:
             found.append(Inexact(describe(node), 1, why))

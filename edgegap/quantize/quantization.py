@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from edgegap.quantize.floats import real_values
 from edgegap.quantize.normal_form import Io, write_normal_form
 from edgegap.quantize.parameters import Grid
+from edgegap.quantize.simulation import Simulation
 from edgegap.quantize.verify import verify_normal_form
 from edgegap.quantize.weights import LinearParameters
 
@@ -21,11 +23,13 @@ class Quantization:
         model: lowered, in float.
         grids: of every activation and constant operand, by the name of the value.
         linear: the integers of every Conv and Gemm, by the name of its output.
+        float_layers: those that stay in float all the same, by that name.
     """
 
     model: ir.Model
     grids: Mapping[str, Grid]
     linear: Mapping[str, LinearParameters]
+    float_layers: frozenset[str] = frozenset()
 
     @property
     def input_grid(self) -> Grid:
@@ -41,9 +45,20 @@ class Quantization:
         Raises:
             InternalError: it breaks a rule of the normal form.
         """
-        written = write_normal_form(self.model, self.grids, self.linear, io)
+        written = write_normal_form(self.model, self.grids, self.linear, io, self.float_layers)
         verify_normal_form(written)
         return written
+
+    def simulation(self, io: Io = "float") -> Simulation:
+        """The quantized network in torch.
+
+        Args:
+            io: as of the normal form: integers for an output are on its grid even behind a float layer.
+        """
+        real = real_values(self.model, self.float_layers, io)
+        grids = {name: grid for name, grid in self.grids.items() if name not in real}
+        linear = {name: layer for name, layer in self.linear.items() if name not in self.float_layers}
+        return Simulation(self.model, grids, linear)
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,20 @@ Rules (see `normal_form`):
     2. Weights are int8 and biases int32, per channel on axis 0, with zero point 0; the scale of a bias is s_x * s_w.
     3. Moving ops work on uint8, the inputs of a Concat have one grid, and a Pad fills with an integer.
     4. Nothing else is in the graph, and no value is quantized twice.
+    5. A Conv or Gemm with float weights reads one scale per channel, or a value that stays in float; float ops, a
+       QuantizeLinear or the output read it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 import onnx_ir as ir
 
 from edgegap.errors import InternalError
 from edgegap.graph.nodes import constant, describe, operand, sole_consumer
+from edgegap.quantize.floats import LINEAR, float_nodes
 from edgegap.quantize.lower import ARITHMETIC, PASSING
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.signed import unsigned
@@ -21,15 +26,20 @@ from edgegap.quantize.signed import unsigned
 
 def verify_normal_form(model: ir.Model) -> None:
     """Check every rule; the first that is broken raises InternalError, naming the node."""
+    floats = float_nodes(model)
     for node in model.graph:
-        if node.op_type in ARITHMETIC:
+        if node in floats:
+            _verify_float(node, floats)
+        elif node.op_type in ARITHMETIC:
             _verify_arithmetic(node)
         elif node.op_type in PASSING:
             _verify_moving(node)
         elif node.op_type == "QuantizeLinear":
             producer = operand(node).producer()
             _require(
-                producer is None or producer.op_type in ARITHMETIC, node, "it quantizes a value that is not computed"
+                producer is None or producer.op_type in ARITHMETIC or producer in floats,
+                node,
+                "it quantizes a value that is not computed",
             )
         elif node.op_type != "DequantizeLinear":
             raise InternalError("this op has no place in the normal form", where=describe(node))
@@ -53,7 +63,7 @@ def grid_of(value: ir.Value) -> Grid | None:
 
 def _stated(node: ir.Node) -> Grid | None:
     scale, zero = constant(operand(node, 1)), constant(operand(node, 2))
-    if scale is None or zero is None or scale.size != 1:
+    if scale is None or zero is None or np.unique(scale).size != 1 or np.unique(zero).size != 1:
         return None
     return Grid(float(scale.reshape(-1)[0]), int(unsigned(zero).reshape(-1)[0]))
 
@@ -82,6 +92,17 @@ def _verify_arithmetic(node: ir.Node) -> None:
         node,
         "the bias is off the accumulator's scale",
     )
+
+
+def _verify_float(node: ir.Node, floats: Collection[ir.Node]) -> None:
+    readers = node.outputs[0].consumers()
+    quantizers = [reader for reader in readers if reader.op_type == "QuantizeLinear"]
+    _require(all(reader in floats or reader in quantizers for reader in readers), node, "integer ops read its floats")
+    _require(len(quantizers) <= 1, node, "its output is quantized more than once")
+    source = operand(node).producer()
+    if node.op_type in LINEAR and source not in floats:
+        scale = None if source is None or source.op_type != "DequantizeLinear" else constant(source.inputs[1])
+        _require(scale is not None and scale.size > 1, node, "ONNX Runtime would quantize its weights")
 
 
 def _verify_moving(node: ir.Node) -> None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 _WORST = 3
+_MOST_SENSITIVE = 10
 _HERE = "desktop"
 
 
@@ -28,7 +29,31 @@ def show_export(record: dict[str, Any], console: Console) -> None:
     for op in record["float_ops"]:
         module = f" ({op['module']})" if op["module"] else ""
         console.print(escape(f"  {op['op']} {op['node']}{module}: {op['why']}"))
+    if record.get("sensitivity"):
+        _show_sensitivity(record["sensitivity"], console)
     console.print(f"{record['seconds']:.1f} s")
+
+
+def _show_sensitivity(found: dict[str, Any], console: Console) -> None:
+    """What quantization costs as a whole, and the parts that cost most when they alone are quantized."""
+    title = f"Quantized alone, n = {found['images']} images"
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table.add_column("part")
+    table.add_column("of")
+    for column in ("logit SNR, dB", "changed"):
+        table.add_column(column, justify="right")
+    for name in ("whole", "weights", "activations"):
+        everything = "everything" if name == "whole" else f"all {name}"
+        table.add_row(everything, "", _decibel(found[name]["snr_db"]), f"{found[name]['changed']:,}")
+    for part in found["parts"][:_MOST_SENSITIVE]:
+        module = f" ({part['module']})" if part["module"] else ""
+        where = escape(f"{part['op']} {part['name']}{module}")
+        table.add_row(part["kind"], where, _decibel(part["snr_db"]), f"{part['changed']:,}")
+    console.print(table)
+
+
+def _decibel(snr: float | None) -> str:
+    return "no noise" if snr is None else f"{snr:.1f}"
 
 
 def show_check(record: dict[str, Any], console: Console) -> None:

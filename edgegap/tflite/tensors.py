@@ -114,7 +114,9 @@ def _parameters_downstream(value: ir.Value) -> Quantization:
     while pending:
         for use in pending.pop().uses():
             if use.node.op_type == "DequantizeLinear":
-                return parameters(use.node)
+                stated = parameters(use.node)
+                # one per channel, all equal, in front of a layer that stays in float
+                return Quantization(stated.scale[:1], stated.zero_point[:1])
             pending.extend(use.node.outputs)
     raise ModelError(
         f"the input '{value.name}' holds integers, but no DequantizeLinear tells their scale",

@@ -12,11 +12,11 @@ from edgegap.bundle import refuse_existing
 from edgegap.check.images import MAKE_ROOM
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import InputError
+from edgegap.export.auto import recipes_of
 from edgegap.export.export import export
 from edgegap.export.settings import ExportSettings
 from edgegap.models.needs_torch import import_torch
 from edgegap.progress import Progress
-from edgegap.quantize.recipe import load_recipe
 from edgegap.train.curve import draw_curve
 from edgegap.train.history import write_history
 from edgegap.train.images import TrainingData, training_data
@@ -96,7 +96,7 @@ def train_quantized(settings: QatSettings, progress: Progress, on_epoch: OnEpoch
     refuse_existing(settings.output, force=settings.force)
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
         source = open_source(settings.model, settings.weights, settings.preprocess, settings.recipe, folder)
-        load_recipe(source.recipe)  # a mistake in it is told before any work
+        recipes_of(source.recipe)  # a mistake in it is told before any work
         data = training_data(settings.data, settings.val, source.preprocessing, folder, progress)
         source.check_classes(data)
         if fitting.lr is None:

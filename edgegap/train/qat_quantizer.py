@@ -61,7 +61,8 @@ class TrainedQuantizer:
         self._fitting = fitting
         self._threads = threads
         self._on_epoch = on_epoch
-        self._measure = Measure(data.validation or _some(data.images, folder), folder, threads)
+        measured = data.validation or data.images.taken(spread(len(data.images)), folder / "some.npy")
+        self._measure = Measure(measured, folder, threads)
         self.history: list[Epoch] = []
 
     def __call__(
@@ -178,14 +179,6 @@ class _Distillation:
 def _layers(model: ir.Model) -> set[str]:
     """The layers that a network itself has, and not only its lowered form: there, pools are layers too."""
     return {str(node.outputs[0].name) for node in model.graph if node.op_type in ("Conv", "Gemm")}
-
-
-def _some(images: ImageSet, folder: Path) -> ImageSet:
-    """A few of the images, as a set of their own."""
-    chosen, path = spread(len(images)), folder / "some.npy"
-    np.save(path, np.load(images.path, mmap_mode="r")[chosen])
-    names = tuple(images.names[k] for k in chosen)
-    return replace(images, path=path, labels=images.labels[chosen], names=names)
 
 
 def _side(answers: NDArray[np.int64], reference: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, float]:

@@ -55,7 +55,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     (folder / "int8.tflite").write_bytes(write_tflite(quantized.model))
     ir.save(network, folder / "float.onnx")
     (folder / "float.tflite").write_bytes(write_tflite(network))
-    return Pair(folder / "int8.onnx", folder / "int8.tflite", images, output_grid(quantized.model))
+    return Pair(folder / "int8.onnx", folder / "int8.tflite", images, output_grid(quantized))
 
 
 def with_one_weight_changed(tflite: Path, operator: int, to: Path) -> Path:
