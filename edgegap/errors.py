@@ -7,6 +7,7 @@ EdgeGapError
 │   │   └── UnsupportedOpError   a node that EdgeGAP cannot quantize or write
 │   ├── DataError                the images, their labels or the classes
 │   ├── SettingsError            a preprocessing record, recipe or target profile
+│   ├── MissingPackage           what was asked for needs an optional package that is not installed
 │   └── BundleError              the bundle folder: exists, is missing, was altered
 ├── GateError                1   the work was done and the result is not good enough
 │   ├── IdentityError            the two int8 files give different integers
@@ -62,6 +63,10 @@ class DataError(InputError):
 
 class SettingsError(InputError):
     """A preprocessing record, recipe or target profile with a mistake in it."""
+
+
+class MissingPackage(InputError):  # noqa: N818  # what is missing is the package
+    """An optional package that is not installed, or does not work."""
 
 
 class BundleError(InputError):

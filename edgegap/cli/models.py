@@ -52,9 +52,9 @@ def _cost(name: str, head: HeadName) -> Cost:
     """What a network costs, without computing anything."""
     from edgegap.models.catalogue import Arguments, build_network, default_arguments  # noqa: PLC0415  # see above
     from edgegap.models.cost import cost_of  # noqa: PLC0415
-    from edgegap.models.needs_torch import import_torch  # noqa: PLC0415
+    from edgegap.needs_torch import import_torch  # noqa: PLC0415
 
-    torch = import_torch(name, "read edgegap/models")
+    torch = import_torch("building a network", "read edgegap/models")
     made_for = default_arguments(name)
     with torch.device("meta"):
         network = build_network(name, Arguments(made_for.input_shape, made_for.classes, head))

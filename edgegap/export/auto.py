@@ -74,7 +74,7 @@ def choose_recipe(network: ir.Model, images: ImageSet, progress: Progress) -> Ch
 
     Raises:
         DataError: too few images to hold any out.
-        SettingsError: a recipe needs torch, which is not installed.
+        MissingPackage: a recipe needs torch, which is not installed.
     """
     recipes = recipes_of(AUTO)
     if len(images) < _LEAST:

@@ -20,7 +20,7 @@ from edgegap.check.linter import few_calibration_images, image_hashes, lint_imag
 from edgegap.check.predict import OutputGrid
 from edgegap.data import DataSource, Preprocessing, load_preprocessing, open_data, read_classes, read_titles
 from edgegap.disk import disk_errors, passing_folder
-from edgegap.errors import InternalError, RuntimeFailure, SettingsError
+from edgegap.errors import InternalError, MissingPackage, RuntimeFailure
 from edgegap.export.auto import recipes_of
 from edgegap.export.kept import evidence, float_layers, kept_notices
 from edgegap.export.loss import Seen, remedy
@@ -42,6 +42,7 @@ from edgegap.graph.head import head_of
 from edgegap.graph.nodes import shape_of
 from edgegap.graph.shapes import set_batch
 from edgegap.models import Checkpoint
+from edgegap.needs_torch import import_torch
 from edgegap.progress import Progress
 from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.floats import float_nodes
@@ -50,7 +51,7 @@ from edgegap.quantize.mixed import Mixed
 from edgegap.quantize.parameters import SIGNED
 from edgegap.quantize.quantization import Quantized
 from edgegap.quantize.recipe import require_torch
-from edgegap.quantize.sensitivity import IMAGES, Sensitivity, require_torch_for
+from edgegap.quantize.sensitivity import IMAGES, Sensitivity
 from edgegap.quantize.signed import with_int8_activations
 from edgegap.quantize.verify import grid_of
 from edgegap.run.local import DESKTOP
@@ -99,9 +100,9 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
         if settings.int8 and recipe.ranges == "margin":
             require_torch(recipe)
     if settings.max_drop_pp is not None:
-        require_torch_for("--max-drop")
+        import_torch("--max-drop", "leave it out")
     if settings.report_sensitivity:
-        require_torch_for("--report-sensitivity")
+        import_torch("--report-sensitivity", "leave it out")
     checkpoint = checkpoint_of(settings.model, settings.weights)
     preprocessing = _preprocessing(settings, checkpoint)
     if preprocessing is None:
@@ -209,7 +210,7 @@ class _Export:
             return found, ()
         try:
             ranked = found or measure_sensitivity(made, images, PROVED_IMAGES // 2, self.progress)
-        except SettingsError:  # torch is not installed: the notice says what it could not find out
+        except MissingPackage:  # torch is not installed: the notice says what it could not find out
             ranked = None
         worst = ranked.parts[0] if ranked is not None and ranked.parts else None
         return found, (seen.notice(worst, remedy(self.settings, imported=self.network.qdq is not None)),)

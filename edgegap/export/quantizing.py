@@ -83,7 +83,7 @@ def measure_sensitivity(made: Made, images: ImageSet, most: int, progress: Progr
     """What each part of a quantization costs, on at most `most` images from all over those given.
 
     Raises:
-        SettingsError: torch is not installed.
+        MissingPackage: torch is not installed.
     """
     chosen = spread(len(images), most)
     one_by_one = (images.values(int(k) + 1, int(k)) for k in chosen)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from edgegap.errors import InputError, ModelError, WeightsError
 from edgegap.models.catalogue import ZOO, build_network, default_arguments
 from edgegap.models.checkpoint import Checkpoint, read_checkpoint, read_weights
-from edgegap.models.needs_torch import import_torch
 from edgegap.models.surgery import with_gap_head
+from edgegap.needs_torch import import_torch
 from edgegap.usercode import find_callable, raised
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def build(spec: str, weights: Path | None) -> torch.nn.Module:
         WeightsError: neither a state dict nor a checkpoint, one whose keys or shapes do not match, one of another
             network, none for a network of the zoo, or a NaN or an infinity in it.
     """
-    torch = import_torch(spec, "give a float .onnx file")
+    torch = import_torch("a torch network", "give a float .onnx file", where=spec)
     # Single images are all that runs in torch here: more threads cost ten times what they gain.
     torch.set_num_threads(1)
     saved = _saved(spec, weights)

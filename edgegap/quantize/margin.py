@@ -43,7 +43,7 @@ def weigh_by_margin(
 
     Raises:
         ModelError: a gradient that is NaN or infinite, naming the layer.
-        SettingsError: torch is not installed.
+        MissingPackage: torch is not installed.
     """
     torch = require_torch(recipe)
     evaluate = Evaluator(model)

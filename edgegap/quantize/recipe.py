@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
 
-from edgegap.errors import SettingsError
+from edgegap.needs_torch import import_torch
 from edgegap.resources import resource
 from edgegap.settings_file import read_settings
 
@@ -57,15 +57,9 @@ def require_torch(recipe: Recipe) -> ModuleType:
     """The torch module, for a recipe whose ranges need gradients.
 
     Raises:
-        SettingsError: torch is not installed, or does not work.
+        MissingPackage: torch is not installed, or does not work.
     """
-    try:
-        import torch  # noqa: PLC0415  # slow to import, and not part of the base install
-    except (ImportError, OSError) as error:  # OSError: one of torch's own libraries is missing
-        what = f"the recipe '{recipe.name}' needs torch, which cannot be imported: {error}"
-        hint = "pip install 'edgegap[torch]', or take the recipe that does without: --recipe fast."
-        raise SettingsError(what, hint=hint) from error
-    return torch
+    return import_torch(f"the recipe '{recipe.name}'", "take the recipe that does without: --recipe fast")
 
 
 def load_recipe(name_or_path: str) -> Recipe:

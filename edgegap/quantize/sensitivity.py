@@ -12,17 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from edgegap.errors import DataError, SettingsError
+from edgegap.errors import DataError
 from edgegap.evaluator import Evaluator
 from edgegap.evaluator.ops import OPERATIONS
 from edgegap.graph.nodes import constant, module_path, operand, required_constant
+from edgegap.needs_torch import import_torch
 from edgegap.progress import Progress
 from edgegap.quantize.floats import real_values
 from edgegap.quantize.lower import ACTIVATIONS, PASSING
@@ -91,23 +91,6 @@ class Sensitivity:
         return {**asdict(self), "parts": [asdict(part) for part in self.parts]}
 
 
-def require_torch_for(option: str) -> ModuleType:
-    """The torch module.
-
-    Args:
-        option: what needs it.
-
-    Raises:
-        SettingsError: torch is not installed, or does not work.
-    """
-    try:
-        import torch  # noqa: PLC0415  # slow to import, and not part of the base install
-    except (ImportError, OSError) as error:  # OSError: one of torch's own libraries is missing
-        what = f"{option} needs torch, which cannot be imported: {error}"
-        raise SettingsError(what, hint="pip install 'edgegap[torch]', or leave it out.") from error
-    return torch
-
-
 def sensitivity(
     quantization: Quantization, batches: Iterable[NDArray[np.float32]], progress: Progress, total: int | None = None
 ) -> Sensitivity:
@@ -121,11 +104,11 @@ def sensitivity(
         total: how many there are, for `progress`.
 
     Raises:
-        SettingsError: torch is not installed.
+        MissingPackage: torch is not installed.
         ModelError: logits that are NaN or infinite.
         DataError: no images.
     """
-    torch = require_torch_for("--report-sensitivity")
+    torch = import_torch("--report-sensitivity", "leave it out")
     model, kept = quantization.model, quantization.float_layers
     real = real_values(model, kept, "float")
     grids = {name: grid for name, grid in quantization.grids.items() if name not in real}

@@ -18,7 +18,7 @@ from edgegap.errors import DataError, InputError
 from edgegap.graph.factory import build, checkpoint_of
 from edgegap.models import Arguments, Checkpoint, with_gap_head
 from edgegap.models.cost import Cost, cost_of
-from edgegap.models.needs_torch import import_torch
+from edgegap.needs_torch import import_torch
 from edgegap.progress import Progress
 from edgegap.train.evaluate import predict
 from edgegap.train.images import TrainingData, training_data
@@ -79,7 +79,7 @@ def replace_head(settings: GapSettings, progress: Progress, on_epoch: OnEpoch) -
         DeviceError: and its kinds, for a disk that is full.
     """
     began = time.perf_counter()
-    torch = import_torch(settings.model, "replace the head on another machine")
+    torch = import_torch("training", "replace the head on another machine")
     threads = settings.threads or torch.get_num_threads()
     if settings.model.endswith(".onnx"):
         hint = "Give file.py:factory with --weights, zoo:NAME with --weights, or a checkpoint."

@@ -15,7 +15,7 @@ from edgegap.errors import InputError
 from edgegap.export.auto import recipes_of
 from edgegap.export.export import export
 from edgegap.export.settings import ExportSettings
-from edgegap.models.needs_torch import import_torch
+from edgegap.needs_torch import import_torch
 from edgegap.progress import Progress
 from edgegap.train.curve import draw_curve
 from edgegap.train.history import write_history
@@ -91,7 +91,7 @@ def train_quantized(settings: QatSettings, progress: Progress, on_epoch: OnEpoch
         DeviceError: and its kinds, for a disk or a runtime that fails.
     """
     began = time.perf_counter()
-    torch = import_torch(settings.model, "train the network on another machine")
+    torch = import_torch("training", "train the network on another machine")
     fitting, threads = settings.fitting(), settings.threads or torch.get_num_threads()
     refuse_existing(settings.output, force=settings.force)
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:

@@ -16,7 +16,7 @@ from edgegap.models import ZOO, Arguments, Checkpoint, build_network, read_check
 from edgegap.models.catalogue import find_architecture
 from edgegap.models.cost import cost_of
 from edgegap.models.heads import HeadName
-from edgegap.models.needs_torch import import_torch
+from edgegap.needs_torch import import_torch
 from edgegap.progress import Progress
 from edgegap.train.history import best_epoch
 from edgegap.train.images import TrainingData, training_data
@@ -81,7 +81,7 @@ def train(settings: TrainSettings, progress: Progress, on_epoch: OnEpoch) -> Tra
         DeviceError: and its kinds, for a disk that is full.
     """
     began = time.perf_counter()
-    torch = import_torch(settings.architecture, "train the network on another machine")
+    torch = import_torch("training", "train the network on another machine")
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     find_architecture(settings.architecture)

@@ -76,7 +76,9 @@ def test_manifest_readme_and_quantization_name_the_layer(mixed: tuple[Path, Done
     assert "computed in float from identical integers" in manifest["inexact"]
     assert manifest["output_zero_point"] is None
     assert "These layers stay in float: `maps`." in (bundle / "README.md").read_text()
-    found = contents(bundle / "quantization.json")["mixed_precision"]
+    view = contents(bundle / "quantization.json")
+    jsonschema.Draft202012Validator(schema("quantization")).validate(view)
+    found = view["mixed_precision"]
     assert found["mixed_pp"] <= found["max_drop_pp"] == 15 < found["int8_pp"]
 
 

@@ -84,7 +84,9 @@ def test_the_bundle_is_exact_and_says_how_it_was_made(
     assert [f["sha256"] for f in mine["files"] if f["precision"] == "float"] == [
         f["sha256"] for f in exported["files"] if f["precision"] == "float"
     ]
-    evidence = json.loads((bundle / "quantization.json").read_text())["training"]
+    view = json.loads((bundle / "quantization.json").read_text())
+    Draft202012Validator(schema("quantization")).validate(view)
+    evidence = view["training"]
     assert (evidence["data"], evidence["epochs"], evidence["lr"]) == ("digits:train", 6, 0.2)
     lines = [json.loads(line) for line in (bundle / "training.jsonl").read_text().splitlines()]
     assert lines[-1]["val_top1_pct"] == record["after"]["top1_pct"]

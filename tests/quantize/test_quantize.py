@@ -152,3 +152,18 @@ def test_scales_that_allow_a_tie_are_stated_by_the_node() -> None:
         scale = quantizer.inputs[1].const_value.numpy()
         quantizer.inputs[1].const_value = ir.tensor(np.asarray(scale * factor, np.float32))
     assert [found.where.split()[0] for found in inexact_ops(model, table)] == ["Add", "GlobalAveragePool"]
+
+
+@pytest.mark.parametrize(("recipe", "clipped"), [(RECIPE, False), (BIASED, True)])
+def test_only_the_logits_are_clipped_below_their_five_largest(recipe: Recipe, clipped: bool) -> None:
+    """Class 9 is far below all others on every image; the same values inside the network keep their range."""
+    net = Net((1, 3, 8, 8))
+    weight, bias = np.zeros((10, 3, 1, 1), np.float32), np.arange(10, dtype=np.float32)
+    weight[:, 0] = 0.1
+    bias[9] = -200
+    x = net.op("Conv", [net.x, net.constant(weight), net.constant(bias)])
+    eye = net.constant(np.eye(10, dtype=np.float32)[:, :, None, None])
+    y = net.op("GlobalAveragePool", [net.op("Conv", [x, eye])])
+    parts = quantized(net, y, recipe=recipe, io="float").parts
+    assert (parts.grids[str(parts.model.graph.outputs[0].name)].lo > -20) == clipped
+    assert parts.grids[x].lo < -150

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ops.seeded import many
 
 from edgegap.quantize.parameters import affine_grid
-from edgegap.quantize.ranges import choose_range
+from edgegap.quantize.ranges import choose_range, logit_range
 from edgegap.quantize.statistics import Statistics
 
 seeds = st.integers(0, 10_000)
@@ -78,3 +78,29 @@ def test_what_never_moves_the_margin_has_the_range_of_least_squares() -> None:
     values = np.append(np.random.default_rng(0).normal(size=20_000), 12.0)
     statistics = seen(values, np.zeros_like(values))
     assert choose_range(statistics, "margin") == choose_range(statistics, "mse")
+
+
+def logits_of(seed: int, images: int, classes: int, shift: float) -> tuple[np.ndarray, Statistics]:
+    """Logits [images, classes], and their statistics image by image."""
+    logits = (np.random.default_rng(seed).standard_normal((images, classes)) * 5 + shift).astype(np.float32)
+    statistics = Statistics()
+    for image in logits:
+        statistics.update(image[None], detailed=True, logits=True)
+    return logits, statistics
+
+
+@many(seed=seeds, images=st.integers(1, 5), classes=st.integers(1, 30), shift=st.floats(-20, 20))
+def test_the_range_of_logits_holds_the_five_largest_of_every_image_and_zero(
+    seed: int, images: int, classes: int, shift: float
+) -> None:
+    logits, statistics = logits_of(seed, images, classes, shift)
+    lo, hi = logit_range(statistics)
+    five = np.sort(logits, axis=1)[:, -5:]
+    assert lo == min(float(five.min()), 0.0)
+    assert hi == max(float(logits.max()), 0.0)
+
+
+def test_logits_that_are_merged_with_something_else_keep_their_range() -> None:
+    _, statistics = logits_of(0, 3, 20, 0.0)
+    merged = statistics.merged(seen(np.array([-40.0, 1.0])))
+    assert logit_range(merged) == (-40.0, statistics.hi)
