@@ -1,10 +1,11 @@
 """The int8 network of an export, trained: the quantizer that `edgegap train --qat` hands to `edgegap.export`.
 
-The loss is the squared error of the logits against the float network's (Hinton, Vinyals and Dean, 'Distilling the
-Knowledge in a Neural Network', 2015, arXiv:1503.02531, section 2.1: what distillation is at a high temperature; for low
-precision Mishra and Marr, 'Apprentice', 2018, arXiv:1711.05852). What labels have to teach, the float network has
-learned. A float logit beyond the output's grid counts as the end of the grid: a recipe clips where classes are out of
-question, and the integers shall not bend towards what they cannot say.
+The loss is the cross-entropy with the labels, plus the squared error of the logits against the float network's (Hinton,
+Vinyals and Dean, 'Distilling the Knowledge in a Neural Network', 2015, arXiv:1503.02531, section 2.1: what distillation
+is at a high temperature; for low precision Mishra and Marr, 'Apprentice', 2018, arXiv:1711.05852). Where the float
+network knows its training images, cross-entropy is nearly 0 and the second term keeps the answers; where it does not,
+labels have more to teach than it. A float logit beyond the output's grid counts as the end of the grid: a recipe clips
+where classes are out of question, and the integers shall not bend towards what they cannot say.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class TrainedQuantizer:
         self._measure(made.quantized.model)
         trainee = Trainee(made.quantized.parts, _layers(network.model))
         objective = Objective(
-            _Distillation(network.model, made.quantized.parts),
+            _Loss(network.model, made.quantized.parts),
             lambda *_: self._measure(trainee.quantization().normal_form()),
             weight_decay=False,
             on_gpu=False,
@@ -152,7 +153,7 @@ class TrainedQuantizer:
             raise DataError(what, where=self._data.spec, hint="Give the data that the network was trained for.")
 
 
-class _Distillation:
+class _Loss:
     """The loss.
 
     Args:
@@ -165,15 +166,13 @@ class _Distillation:
         self._grid = parts.grids[str(parts.model.graph.outputs[0].name)]
 
     def __call__(self, x: torch.Tensor, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The error's share of the variance of what is wanted."""
+        """Cross-entropy, and the error's share of the variance of what is wanted."""
         import torch  # noqa: PLC0415  # slow to import
 
-        del labels
         with torch.no_grad():
             wanted = self._teacher(x).flatten(1).clamp(self._grid.lo, self._grid.hi)
             variance = wanted.var().clamp_min(self._grid.scale**2)
-        loss: torch.Tensor = (scores - wanted).square().mean() / variance
-        return loss
+        return torch.nn.functional.cross_entropy(scores, labels) + (scores - wanted).square().mean() / variance
 
 
 def _layers(model: ir.Model) -> set[str]:
