@@ -71,7 +71,7 @@ def command(
     edgegap train digits.pt --qat --data digits:train --val digits:test -o digits-qat
 
     With --qat, ARCH is MODEL of `edgegap export`, float, or a bundle, which stands for its float network; -o names the
-    bundle to write. It is quantized by a recipe, and its integers then learn from the labels and from the float network.
+    bundle to write. It is quantized by a recipe; its integers then learn from the labels and from the float network.
     The accuracy that each epoch reports is that of int8.onnx in ONNX Runtime.
     """
     if qat:
