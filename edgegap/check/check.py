@@ -74,7 +74,7 @@ def check(bundle: Bundle, settings: CheckSettings, progress: Progress) -> Checke
     further = further_runs(manifest.files, settings.runtimes, target, elsewhere=settings.where.elsewhere)
     devices = open_devices(settings.where, len(further), settings.threads, progress) if further else []
     with disk_errors(tempfile.gettempdir(), MAKE_ROOM), passing_folder() as folder:
-        source = open_for(bundle, settings.data, settings.classes, folder, strict=settings.strict)
+        source = open_for(bundle, settings.data, settings.classes, strict=settings.strict)
         source = source.take(settings.samples)
         images = load_images(bundle, source, folder / "images.npy", progress)
         labels = images.labels if (images.labels >= 0).all() else None

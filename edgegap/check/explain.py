@@ -120,7 +120,7 @@ def explain(
             one = _load_one(bundle, image, folder / "image.npy", progress)
             entries += work.draw(one, work.maps(one), [_Drawing(0, "asked")], staging, len(entries))
         if data is not None:
-            opened = open_for(bundle, data, classes, folder)
+            opened = open_for(bundle, data, classes)
             everything = load_images(bundle, opened, folder / "images.npy", progress)
             some = subset(everything, samples or len(everything), folder / "some.npy")
             maps = work.maps(some)

@@ -12,7 +12,7 @@ from edgegap.progress import Progress
 from edgegap.quantize.parameters import SIGNED, Grid
 
 
-def open_for(bundle: Bundle, data: str, classes: Path | None, folder: Path, *, strict: bool = False) -> DataSource:
+def open_for(bundle: Bundle, data: str, classes: Path | None, *, strict: bool = False) -> DataSource:
     """The source of `data`, its labels in the order of the network's outputs.
 
     Args:
@@ -20,14 +20,9 @@ def open_for(bundle: Bundle, data: str, classes: Path | None, folder: Path, *, s
             network does.
         data: DATA.
         classes: a file with the order of the classes.
-        folder: for a file of the bundle's own.
         strict: a corrupt image is an error.
     """
-    names = bundle.manifest.classes
-    if classes is None and names is not None:
-        classes = folder / "classes.txt"
-        classes.write_text("\n".join(names) + "\n", encoding="utf-8")
-    return open_data(data, classes=classes, strict=strict)
+    return open_data(data, classes=classes or bundle.manifest.classes, strict=strict)
 
 
 def load_images(bundle: Bundle, source: DataSource, path: Path, progress: Progress) -> ImageSet:

@@ -14,20 +14,20 @@ from edgegap.data.source import KINDS, DataSource
 from edgegap.errors import DataError
 
 
-def open_data(spec: str, *, classes: Path | None = None, strict: bool = False) -> DataSource:
+def open_data(spec: str, *, classes: Path | tuple[str, ...] | None = None, strict: bool = False) -> DataSource:
     """The images that `spec` names.
 
     Args:
         spec: `digits:train`, `digits:test`, an .npz file, a folder, `package.module:callable` or `file.py:callable`.
-        classes: a file with one class a line, its first word the name; gives the order of the classes. Where the data
-            names its own classes (folder, class_names of an .npz, digits) its labels are put into this order; else
-            its labels index this file.
+        classes: in their order: names, or a file with one class a line, its first word the name. Where the data names
+            its own classes (folder, class_names of an .npz, digits) its labels are put into this order; else its labels
+            index these.
         strict: an image that cannot be read is an error, and not skipped.
 
     Raises:
         DataError: nothing of that name, or nothing usable in it.
     """
-    names = None if classes is None else read_classes(classes)
+    names = read_classes(classes) if isinstance(classes, Path) else classes
     kind, _, part = spec.partition(":")
     path = Path(spec)
     if kind == "digits" and part:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from edgegap.data import open_data
 
-from .harness import edgegap, in_subprocess, left_behind, refused, write_images, write_npz
+from .harness import edgegap, in_subprocess, left_behind, refused, write_images, write_npz, write_onnx
 
 NUMBER = (int, float)
 RESULT = {"artifact": str, "runtime": str, "target": str, "agreement_pct": NUMBER}
@@ -111,6 +111,17 @@ def test_a_folder_with_some_of_the_classes_uses_the_order_of_the_bundle(bundle: 
     record = edgegap("check", bundle, "--data", data, "--json", "-").record
     assert record["n"] > 20
     assert record["reference"]["top1_pct"] > 60  # with its own order, 7 would be class 0 and 9 class 1
+
+
+def test_class_names_of_several_words_are_those_of_the_bundle(tmp_path: Path) -> None:
+    classes = {f"class {k:02} of ten": 2 for k in range(10)}
+    images = write_images(tmp_path / "images", classes)
+    network = write_onnx(tmp_path / "net.onnx")
+    call = ("export", network, "--int8", "--calib", images, "--preprocess", "unit", "-o", tmp_path / "out")
+    assert edgegap(*call).status == 0
+    done = edgegap("check", tmp_path / "out", "--data", images, "--json", "-")
+    assert done.status == 0, done.err
+    assert done.record["classes"] == sorted(classes)
 
 
 def test_a_folder_of_other_classes_is_refused(bundle: Path, tmp_path: Path) -> None:
