@@ -12,8 +12,8 @@ HEAVY = {"torch", "onnx", "onnx_ir", "onnxruntime", "ai_edge_litert"}
 HEAVY |= {"scipy", "sklearn", "jinja2", "matplotlib", "jsonschema"}
 # A module may import its own package and those of the layers below.
 LAYERS = [
-    {"errors", "progress", "ort", "needs_torch"},
-    {"resources", "disk", "usercode", "schema", "cache"},
+    {"errors", "progress", "ort"},
+    {"resources", "disk", "usercode", "schema", "cache", "needs_torch"},
     {"settings_file"},
     {"data"},
     {"models"},
