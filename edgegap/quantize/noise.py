@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgegap.errors import ModelError
-
-_RANKED = 5
-"""The logits of an image whose order is of interest: those that 'top-5' looks at."""
+from edgegap.quantize.statistics import RANKED
 
 _FLOAT_DB = 100
 """Above this lies what float32 arithmetic itself makes of the logits, in another order of its sums."""
@@ -74,8 +72,8 @@ def powers(
         logits: of the other.
     """
     signal, noisy = reference.astype(np.float64), logits.astype(np.float64)
-    if signal.shape[1] > _RANKED:
-        floor = np.sort(signal, axis=1)[:, -_RANKED, None]
+    if signal.shape[1] > RANKED:
+        floor = np.sort(signal, axis=1)[:, -RANKED, None]
         signal, noisy = np.maximum(signal, floor), np.maximum(noisy, floor)
     return _power(signal), _power(noisy - signal)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _BINS = 4096
 _SAMPLED = 16384
-_KEPT = 5
+RANKED = 5
 """Logits of an image that keep their order: those that 'top-5' looks at."""
 
 _LEAST_EXPONENT = -20
@@ -100,7 +100,7 @@ class Statistics:
         if detailed and np.isfinite(self.hi - self.lo):
             self.histogram.update(self._sample(batch))
         if logits:
-            floor = float(np.sort(batch.reshape(len(batch), -1), axis=1)[:, -_KEPT:].min())
+            floor = float(np.sort(batch.reshape(len(batch), -1), axis=1)[:, -RANKED:].min())
             self.floor = min(self.floor, floor) if self.images else floor
         self.images += len(batch)
 
