@@ -180,14 +180,14 @@ def class_maps(
         answers = logits.argmax(axis=1)
         tapped = taps.integers[names[2]]
         quantized = tapped if grid is None else grid.dequantize(tapped).astype(np.float32)
-        steps = output_grid.integers(taps.outputs.reshape(len(logits), -1)).astype(np.float64)
+        answered = output_grid.integers(taps.outputs.reshape(len(logits), -1))
         found.append(
             (
                 answers,
                 _maps(taps.floats[names[0]], float_weights, answers),
                 logits,
                 _maps(quantized, int8_weights, answers),
-                (steps - (output_grid.zero_point or 0)) * output_grid.scale,
+                output_grid.real(answered),
             )
         )
     return ClassMaps(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))

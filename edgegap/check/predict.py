@@ -51,6 +51,10 @@ class OutputGrid:
         steps = np.rint(outputs.astype(np.float64) / self.scale)
         return (steps + self.zero_point).astype(np.int16)
 
+    def real(self, integers: NDArray[np.int16] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """What `integers` stand for."""
+        return (integers.astype(np.float64) - (self.zero_point or 0)) * self.scale
+
 
 def runtime_of(artifact: Path) -> Runtime:
     """The runtime for a file, by its suffix."""

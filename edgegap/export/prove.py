@@ -77,8 +77,7 @@ def prove_int8(
             hint="Please report this network: its bundle was not written.",
         )
     slow = [*onnxruntime_float_ops(a.optimized or b"", ir.load(onnx)), *litert_undelegated_ops(b)]
-    logits = (integers[0].astype(np.float64) - (output_grid.zero_point or 0)) * output_grid.scale
-    return Proof(identity, logits.reshape(len(logits), -1), slow)
+    return Proof(identity, output_grid.real(integers[0]).reshape(len(images), -1), slow)
 
 
 def prove_float_layers(

@@ -22,3 +22,9 @@ def test_uint8_and_int8_outputs_are_the_same_grid() -> None:
     grid = OutputGrid(0.5, 3)
     assert np.array_equal(grid.integers(SIGNED.astype(np.int8)), SIGNED)
     assert np.array_equal(grid.integers((SIGNED + 128).astype(np.uint8)), SIGNED)
+
+
+def test_integers_stand_for_what_they_were_read_from() -> None:
+    outputs = (np.arange(-128, 128)[None] - 7) * 0.125
+    for grid in (OutputGrid(0.125, 7), OutputGrid(0.125, None)):
+        assert np.array_equal(grid.real(grid.integers(outputs.astype(np.float32))), outputs)
