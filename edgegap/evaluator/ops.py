@@ -57,6 +57,26 @@ def _mul(node: ir.Node, inputs: Any) -> torch.Tensor:
     return y
 
 
+def _elu(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = _functional().elu(inputs[0])
+    return y
+
+
+def _hard_swish(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = _functional().hardswish(inputs[0])
+    return y
+
+
+def _sigmoid(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = inputs[0].sigmoid()
+    return y
+
+
+def _tanh(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = inputs[0].tanh()
+    return y
+
+
 def _relu(node: ir.Node, inputs: Any) -> torch.Tensor:
     y: torch.Tensor = inputs[0].relu()
     return y
@@ -142,15 +162,19 @@ OPERATIONS: dict[str, Operation] = {
     "Clip": _clip,
     "Concat": _concat,
     "Conv": _conv,
+    "Elu": _elu,
     "Flatten": _flatten,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
+    "HardSwish": _hard_swish,
     "MaxPool": _max_pool,
     "Mul": _mul,
     "Pad": _pad,
     "Relu": _relu,
     "Reshape": _reshape,
+    "Sigmoid": _sigmoid,
     "Slice": _slice,
+    "Tanh": _tanh,
     "Transpose": _transpose,
 }
 """Every op of the canonical form (`edgegap.graph.canonical.CANONICAL_OPS`)."""

@@ -2,7 +2,7 @@
 
 A canonical model has one input and one output, opset 18, static shapes, and only these nodes, their attributes written
 out: Conv, Gemm, Add, Mul, Concat, MaxPool, AveragePool (counting its padding), GlobalAveragePool, Relu, Clip, Pad (by a
-constant), Slice, Flatten, Reshape, Transpose. No node depends on the batch size.
+constant), Slice, Flatten, Reshape, Transpose, Elu, HardSwish, Sigmoid, Tanh. No node depends on the batch size.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from edgegap.errors import ModelError
+from edgegap.graph.activations import rewrite_activations
 from edgegap.graph.affine import fold_affine
 from edgegap.graph.constants import fold_constants
 from edgegap.graph.flatten import normalize_reshapes
@@ -33,15 +34,19 @@ from edgegap.graph.padding import normalize_padding
 from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
 from edgegap.graph.shapes import FITS, bind_input, infer_shapes
 from edgegap.graph.slicing import normalize_slices
+from edgegap.graph.splitting import rewrite_splits
 from edgegap.graph.subtraction import rewrite_subtraction
 
 _COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Relu", "Clip"}
+_FUNCTIONS = {"Elu", "HardSwish", "Sigmoid", "Tanh"}
 _MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose"}
-CANONICAL_OPS = frozenset(_COMPUTING | _MOVING)
+CANONICAL_OPS = frozenset(_COMPUTING | _FUNCTIONS | _MOVING)
 
 PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     fold_constants,
     remove_identities,
+    rewrite_activations,
+    rewrite_splits,
     normalize_padding,
     normalize_pools,
     recognize_global_average_pool,
@@ -54,9 +59,11 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
 )
 
 _HINTS = {
+    "Erf": "GELU has no exact int8 form here: use SiLU or ReLU.",
+    "LayerNormalization": "Use BatchNorm, which costs nothing once it is folded.",
+    "Selu": "Use ELU or ReLU.",
+    "Softplus": "Use ReLU, or SiLU in place of Mish.",
     "Softmax": "End the network with its logits: the largest one is the prediction either way.",
-    "Sigmoid": "Use ReLU, or end the network with its logits.",
-    "HardSwish": "Use ReLU or ReLU6 in its place.",
     "Squeeze": "squeeze() of one image drops the batch axis too: use flatten(1).",
 }
 

@@ -11,6 +11,7 @@ from edgegap.qdq.linear import stated_linear
 from edgegap.qdq.read import Qdq
 from edgegap.qdq.resnap import resnapped
 from edgegap.qdq.stated import behind_activation, stated_grids
+from edgegap.quantize.functions import PRESCRIBED
 from edgegap.quantize.normal_form import Io
 from edgegap.quantize.parameters import Grid, constant_grid
 from edgegap.quantize.quantization import Quantization, Quantized
@@ -54,6 +55,8 @@ def import_qdq(qdq: Qdq, *, table: NDArray[np.float32] | None, io: Io = "float",
             clipped += beyond
         elif node.op_type in _SPANS:
             _refuse_far_apart(node, grids)
+        elif node.op_type in PRESCRIBED:
+            _refuse_another_grid(node, grids[name])
     if clipped:
         notices.append(f"--resnap changed {clipped} weight{'s' if clipped > 1 else ''} from -128 to -127")
     parts = Quantization(lowered.model, grids, linear)
@@ -73,6 +76,16 @@ def _constant_grids(model: ir.Model) -> dict[str, Grid]:
                     raise unsupported(node, "its constant is not quantized", "Quantize all of its inputs.")
                 grids[str(value.name)] = grid
     return grids
+
+
+def _refuse_another_grid(node: ir.Node, stated: Grid) -> None:
+    wanted = PRESCRIBED[node.op_type]
+    if stated != wanted:
+        what = (
+            f"its output has scale {stated.scale:.6g} and zero point {stated.zero_point}: TFLite computes it at "
+            f"{wanted.scale:.6g} and {wanted.zero_point} only"
+        )
+        raise unsupported(node, what, "Let --resnap change its scales, or quantize it with EdgeGAP: --int8.")
 
 
 def _refuse_far_apart(node: ir.Node, grids: dict[str, Grid]) -> None:

@@ -13,13 +13,10 @@ from edgegap.errors import ModelError
 from edgegap.qdq.stated import Lowered, behind_activation
 from edgegap.quantize.classes import limits_of
 from edgegap.quantize.grids import choose_grids
-from edgegap.quantize.input_grid import MARGIN, distance_to_tie
 from edgegap.quantize.lower import ARITHMETIC
-from edgegap.quantize.parameters import Grid, grid_at
+from edgegap.quantize.parameters import Grid
 from edgegap.quantize.statistics import Statistics
-
-_STEP = 1e-6
-_STEPS = 5000
+from edgegap.quantize.ties import distance_to_tie, off_ties
 
 
 def resnapped(lowered: Lowered, table: NDArray[np.float32] | None) -> tuple[dict[str, Grid], list[str]]:
@@ -32,7 +29,7 @@ def resnapped(lowered: Lowered, table: NDArray[np.float32] | None) -> tuple[dict
     model = lowered.model
     source = str(model.graph.inputs[0].name)
     stated = dict(lowered.grids)
-    first = stated[source] if table is None else off_ties(stated[source], table)
+    first = stated[source] if table is None else _pixels_off_ties(stated[source], table)
     ranges = {source: Statistics(first.lo, first.hi)}
     for node in model.graph:
         if node.op_type in ARITHMETIC:
@@ -54,14 +51,14 @@ def resnapped(lowered: Lowered, table: NDArray[np.float32] | None) -> tuple[dict
     return grids, notices
 
 
-def off_ties(grid: Grid, table: NDArray[np.float32]) -> Grid:
+def _pixels_off_ties(grid: Grid, table: NDArray[np.float32]) -> Grid:
     """The input's grid, its scale raised by millionths until no pixel value lies near a tie (see `input_grid`).
 
     Raises:
         ModelError: no such scale is near.
     """
-    for step in range(_STEPS):
-        raised = grid if step == 0 else grid_at(grid.scale * (1 + step * _STEP), grid.lo)
-        if distance_to_tie(table, raised) >= MARGIN:
-            return raised
-    raise ModelError("no scale near that of its input keeps every pixel value off a tie", hint="Leave out --resnap.")
+    raised = off_ties(grid.scale, grid.lo, lambda grid: distance_to_tie(table, grid))
+    if raised is None:
+        hint = "Leave out --resnap."
+        raise ModelError("no scale near that of its input keeps every pixel value off a tie", hint=hint)
+    return raised

@@ -6,6 +6,7 @@ Every op of the normal form is exact (bound 0), some of them under a condition o
     Add                 where its scales are tie-free (`snap.add_is_tie_free`), else 1
     GlobalAveragePool   where its scales are tie-free (`snap.ratio_is_tie_free`), else 1
     Mul                 likewise
+    Elu, Sigmoid, Tanh  where none of their 256 results lies near a tie (`functions.tie_distance`), else 1
     QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
 
 A layer that stays in float has no bound: it is computed from identical integers, in an order that each runtime chooses.
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 
 from edgegap.graph.nodes import describe, operand, shape_of, sole_consumer
 from edgegap.quantize.floats import float_nodes
-from edgegap.quantize.input_grid import MARGIN, distance_to_tie
+from edgegap.quantize.functions import FUNCTIONS, tie_distance
 from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.snap import add_is_tie_free, ratio_is_tie_free
+from edgegap.quantize.ties import MARGIN, distance_to_tie
 from edgegap.quantize.verify import grid_of
 
 
@@ -74,10 +76,14 @@ def _why_inexact(node: ir.Node, table: NDArray[np.float32] | None) -> str | None
             if grid and distance_to_tie(table, grid) >= MARGIN
             else "a pixel value lies on a tie of the input's grid"
         )
-    if node.op_type not in ("Add", "Mul", "GlobalAveragePool"):
+    if node.op_type not in {"Add", "Mul", "GlobalAveragePool", *FUNCTIONS}:
         return None
     quantize = sole_consumer(node.outputs[0])
     grids = [grid_of(value) for value in (*node.inputs, quantize.outputs[0] if quantize else None) if value is not None]
+    if node.op_type in FUNCTIONS:
+        known = [grid for grid in grids if grid is not None]
+        steady = len(known) == 2 and tie_distance(node.op_type, *known) >= MARGIN
+        return None if steady else "one of its 256 results lies near a tie"
     scales = [grid.scale for grid in grids if isinstance(grid, Grid)]
     if node.op_type == "Add":
         free = len(scales) == 3 and add_is_tie_free(scales[0], scales[1], scales[2])

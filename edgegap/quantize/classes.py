@@ -6,7 +6,8 @@ class of their input. A Concat puts all its inputs and its output in one class, 
     1. the producers' activations stay free under the common range: a ReLU needs its lower end at 0, and a Clip needs
        its upper end within the range of the class;
     2. the class is not fixed by another rule: the graph input (its scale is nudged, see `input_grid`) and the output
-       of a GlobalAveragePool or Mul (its scale follows from its inputs', see `snap`).
+       of a GlobalAveragePool or Mul (its scale follows from its inputs', see `snap`), or of a
+       function (see `functions`).
 
 Elsewhere the Concat is a conflict, which a requantize of that input resolves. So is a Pad by a value that the class of
 its input may not hold.
@@ -21,6 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgegap.graph.nodes import constant, operand, shape_of
+from edgegap.quantize.functions import FUNCTIONS
 from edgegap.quantize.lower import ACTIVATIONS, ARITHMETIC, PASSING
 from edgegap.quantize.statistics import Statistics
 
@@ -82,7 +84,7 @@ class GridClasses:
                 self.statistics[str(y.name)] = statistics[str(y.name)]
                 self.limits[str(y.name)] = limits_of(node)
                 producer = operand(node).producer() if node.op_type in ACTIVATIONS else node
-                if producer is not None and producer.op_type in ("GlobalAveragePool", "Mul"):
+                if producer is not None and producer.op_type in {"GlobalAveragePool", "Mul", *FUNCTIONS}:
                     self.fixed.add(str(y.name))
             elif node.op_type == "Concat":
                 self._join_concat(node)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgegap.graph.nodes import constant, operand, shape_of
 from edgegap.quantize.classes import Conflict, GridClasses
+from edgegap.quantize.functions import FUNCTIONS, PRESCRIBED, tie_distance
 from edgegap.quantize.input_grid import pixel_grid
 from edgegap.quantize.lower import ARITHMETIC, requantize
 from edgegap.quantize.parameters import Grid, affine_grid, constant_grid, grid_at
@@ -17,6 +18,7 @@ from edgegap.quantize.ranges import choose_range, logit_range
 from edgegap.quantize.recipe import RangeMethod
 from edgegap.quantize.snap import LOSS_CAP, AddGroup, snap_ratio
 from edgegap.quantize.statistics import Statistics
+from edgegap.quantize.ties import off_ties
 
 
 def choose_grids(
@@ -75,7 +77,7 @@ def _grids(
                 if value is not None and array is not None:
                     grids[classes.of(value)] = constant_grid(array)
                     spans[classes.of(value)] = (min(float(array.min()), 0.0), max(float(array.max()), 0.0))
-    conflicts = _snap_adds(model, classes, grids, spans)
+    conflicts = _snap_adds(model, classes, grids, spans) + _steady_functions(model, classes, grids, spans)
     for node in model.graph:
         if node.op_type in ("GlobalAveragePool", "Mul"):
             name, step = classes.of(_computed(node)), grids[classes.of(operand(node))].scale
@@ -85,6 +87,34 @@ def _grids(
                 step /= int(np.prod(shape_of(operand(node))[2:]))
             grids[name] = grid_at(snap_ratio(step, grids[name].scale), spans[name][0])
     return grids, conflicts
+
+
+def _steady_functions(
+    model: ir.Model, classes: GridClasses, grids: dict[str, Grid], spans: dict[str, tuple[float, float]]
+) -> list[Conflict]:
+    """Nudge what functions read until none of their results lies near a tie; the inputs that may not be nudged."""
+    nodes = [node for node in model.graph if node.op_type in FUNCTIONS]
+    added = {
+        classes.of(value) for node in model.graph if node.op_type == "Add" for value in (*node.inputs, _computed(node))
+    }
+    conflicts: list[Conflict] = []
+    readers: dict[str, list[ir.Node]] = {}
+    for node in nodes:
+        if node.op_type in PRESCRIBED:
+            grids[classes.of(node.outputs[0])] = PRESCRIBED[node.op_type]
+        source = classes.of(operand(node))
+        if source in classes.fixed or source in added:
+            conflicts.append((node, 0))
+        else:
+            readers.setdefault(source, []).append(node)
+    for source, readers_of_it in readers.items():
+
+        def distance(grid: Grid, readers_of_it: list[ir.Node] = readers_of_it) -> float:
+            return min(tie_distance(node.op_type, grid, grids[classes.of(node.outputs[0])]) for node in readers_of_it)
+
+        nudged = off_ties(grids[source].scale, spans[source][0], distance)
+        grids[source] = grids[source] if nudged is None else nudged
+    return conflicts
 
 
 def _computed(node: ir.Node) -> ir.Value:

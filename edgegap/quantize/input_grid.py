@@ -1,9 +1,8 @@
 """The input's grid, nudged until no pixel can round two ways.
 
 A pixel has 256 values per channel, so all that the input quantizer can ever see is known. ONNX Runtime divides by the
-scale, XNNPACK multiplies by its reciprocal; where a value lies within float32 noise of a tie they part. The scale is
-raised by millionths until every value lies at least `MARGIN` LSB from a tie, so that every order of evaluation gives
-the same integer. The same table turns pixels into integers on a device that feeds the integers itself.
+scale, XNNPACK multiplies by its reciprocal; where a value lies within float32 noise of a tie they part (see `ties`).
+The same table turns pixels into integers on a device that feeds the integers itself.
 """
 
 from __future__ import annotations
@@ -12,11 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgegap.errors import InternalError
-from edgegap.quantize.parameters import QMAX, Grid, affine_grid, grid_at
-
-MARGIN = 1e-4
-_STEP = 1e-6
-_STEPS = 5000
+from edgegap.quantize.parameters import Grid, affine_grid
+from edgegap.quantize.ties import distance_to_tie, off_ties
 
 
 def pixel_grid(table: NDArray[np.float32]) -> Grid:
@@ -25,20 +21,11 @@ def pixel_grid(table: NDArray[np.float32]) -> Grid:
     Args:
         table: float32 [C, 256], the value of every pixel of every channel.
     """
-    wanted = affine_grid(float(table.min()), float(table.max()))
-    for step in range(_STEPS):
-        grid = grid_at(wanted.scale * (1 + step * _STEP), min(float(table.min()), 0.0))
-        if distance_to_tie(table, grid) >= MARGIN:
-            return grid
-    raise InternalError("no input scale was found that keeps every pixel value off a tie")
-
-
-def distance_to_tie(table: NDArray[np.float32], grid: Grid) -> float:
-    """The least distance, in LSB, of any pixel value that does not saturate from a tie."""
-    exact = table.astype(np.float64) / grid.scale
-    off = np.abs(exact - np.floor(exact) - 0.5)
-    inside = (exact + grid.zero_point > -1) & (exact + grid.zero_point < QMAX + 1)
-    return float(off[inside].min(initial=0.5))
+    lo, hi = min(float(table.min()), 0.0), float(table.max())
+    grid = off_ties(affine_grid(lo, hi).scale, lo, lambda grid: distance_to_tie(table, grid))
+    if grid is None:
+        raise InternalError("no input scale was found that keeps every pixel value off a tie")
+    return grid
 
 
 def pixel_integers(table: NDArray[np.float32], grid: Grid) -> NDArray[np.uint8]:

@@ -17,6 +17,8 @@ from edgegap.quantize.rounding import compensated
 
 _BIAS_LIMIT = 2.0**30
 _LEAST_SHARE = 2.0**-20
+_SMALLEST_WEIGHT = 1e-30
+"""A scale for smaller weights would not be a normal float32."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class LinearParameters:
         weight_scale: float32 [O].
         bias: int32 [O].
         bias_scale: float32 [O], input scale * weight scale.
-        dead: channels whose float weights are all zero.
+        dead: channels whose float weights are all zero, or as good as that.
     """
 
     weight: NDArray[np.int8]
@@ -62,8 +64,8 @@ def quantize_linear(weight: NDArray[np.float32], bias: NDArray[np.float32], grid
     """
     flat = weight.reshape(len(weight), -1).astype(np.float64)
     largest = np.abs(flat).max(axis=1)
-    dead = largest == 0
-    scale = largest / WMAX
+    dead = largest < _SMALLEST_WEIGHT
+    scale = np.where(dead, 0, largest / WMAX)
     top = scale.max() if scale.max() > 0 else 1 / WMAX
     scale = np.maximum(np.where(dead, top, scale), top * _LEAST_SHARE)
     scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (grid.scale * _BIAS_LIMIT)).astype(np.float32)

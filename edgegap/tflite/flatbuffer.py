@@ -30,7 +30,10 @@ _VERSIONS = {
     _Op.CONV_2D: (1, 3),
     _Op.DEPTHWISE_CONV_2D: (2, 3),
     _Op.DEQUANTIZE: (1, 2),
+    _Op.ELU: (1, 1),
     _Op.FULLY_CONNECTED: (1, 5),
+    _Op.HARD_SWISH: (1, 1),
+    _Op.LOGISTIC: (1, 2),
     _Op.MAXIMUM: (1, 2),
     _Op.MAX_POOL_2D: (1, 2),
     _Op.MEAN: (1, 2),
@@ -43,6 +46,7 @@ _VERSIONS = {
     _Op.RELU6: (1, 2),
     _Op.RESHAPE: (1, 1),
     _Op.STRIDED_SLICE: (1, 2),
+    _Op.TANH: (1, 2),
     _Op.TRANSPOSE: (1, 2),
 }
 """The lowest version of each builtin whose first input is float, and int8."""

@@ -29,7 +29,7 @@ Layout = tuple[int, ...]
 NHWC: Layout = (0, 2, 3, 1)
 
 _SPATIAL = frozenset({"AveragePool", "Conv", "GlobalAveragePool", "MaxPool"})
-_ONE_TO_ONE = frozenset({"Clip", "DequantizeLinear", "QuantizeLinear", "Relu"})
+_ONE_TO_ONE = frozenset({"Clip", "DequantizeLinear", "Elu", "QuantizeLinear", "Relu", "Sigmoid", "Tanh"})
 
 
 @dataclass

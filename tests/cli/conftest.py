@@ -47,11 +47,11 @@ class Branches(nn.Module):
         x = self.conv(x).mean((2, 3))
         return x if x.sum() > 0 else -x
 
-class Sigmoids(nn.Module):
+class Softpluses(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Conv2d(1, 10, 3)
-        self.gate = nn.Sequential(nn.Conv2d(10, 10, 1), nn.Sigmoid())
+        self.gate = nn.Sequential(nn.Conv2d(10, 10, 1), nn.Softplus())
 
     def forward(self, x):
         x = self.stem(x)

@@ -50,6 +50,10 @@ BODIES = {
     "average pool that counts its padding": lambda net, x: net.op(
         "AveragePool", [x], kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1
     ),
+    "elu": lambda net, x: net.op("Elu", [net.conv(x, (4, 4, 1, 1))]),
+    "hard swish": lambda net, x: net.op("HardSwish", [net.conv(x, (4, 4, 1, 1))]),
+    "sigmoid": lambda net, x: net.op("Sigmoid", [net.conv(x, (4, 4, 1, 1))]),
+    "tanh": lambda net, x: net.op("Tanh", [net.conv(x, (4, 4, 1, 1))]),
     "relu": lambda net, x: net.op("Relu", [x]),
     "clip": lambda net, x: net.op("Clip", [x, net.constant(np.float32(-0.5)), net.constant(np.float32(1.25))]),
     "clip, one end": lambda net, x: net.op("Clip", [x, net.constant(np.float32(-0.5))]),

@@ -91,3 +91,25 @@ def test_a_weight_of_minus_128_becomes_minus_127() -> None:
     got = imported(file, images_of(net), None, resnap=True)
     assert got.quantized.notices == ("--resnap changed 1 weight from -128 to -127",)
     assert np.array_equal(got.ours, got.theirs)
+
+
+def gate(scale: float) -> QdqNet:
+    net = QdqNet((1, 3, 8, 8))
+    y = net.pair(net.op("Conv", [net.pair(net.x, 0.02), net.weight((8, 3, 3, 3))]), 0.02)
+    net.y = net.pair(net.op("Sigmoid", [y], "gate"), scale, 0)
+    return net
+
+
+def test_a_sigmoid_on_the_grid_that_tflite_wants_is_kept() -> None:
+    net = gate(1 / 256)
+    got = imported(net.file(net.y), images_of(net), None)
+    assert np.array_equal(got.ours, got.file)
+    assert np.array_equal(got.ours, got.theirs)
+
+
+def test_a_sigmoid_on_another_grid_is_refused_or_moved() -> None:
+    net = gate(1 / 200)
+    with pytest.raises(UnsupportedOpError, match=r"gate.*scale 0\.005 .* 0\.00390625"):
+        imported(net.file(net.y), images_of(net), None)
+    got = imported(net.file(net.y), images_of(net), None, resnap=True)
+    assert np.array_equal(got.ours, got.theirs)

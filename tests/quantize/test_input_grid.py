@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from tflite.nets import Net
 from tflite.runtimes import run_onnx, run_tflite, signed, written
 
-from edgegap.quantize.input_grid import MARGIN, distance_to_tie, pixel_grid, pixel_integers
+from edgegap.quantize.input_grid import pixel_grid, pixel_integers
 from edgegap.quantize.parameters import Grid, affine_grid
+from edgegap.quantize.ties import MARGIN, distance_to_tie
 
 COUNT = 300
 

@@ -115,3 +115,14 @@ def test_means_alone_leave_the_weights_alone() -> None:
     found = compensate(nearest, weight, bias, seen(np.full((1, 5, 18), 2.0)))
     np.testing.assert_array_equal(found.weight, nearest.weight)
     assert (found.bias != nearest.bias).any()
+
+
+def test_weights_too_small_for_a_float32_scale_are_zero() -> None:
+    """A LeakyRelu of slope 1e-45, found by hypothesis, divided by a scale of zero."""
+    weight = np.array([1e-45, 1.0], np.float32).reshape(2, 1, 1, 1)
+    found = quantize_linear(weight, np.zeros(2, np.float32), GRID)
+    assert found.weight.ravel().tolist() == [0, 127]
+    assert found.dead == 1
+    tiny = quantize_linear(weight[:1], np.zeros(1, np.float32), GRID)
+    assert (tiny.weight == 0).all()
+    assert np.isfinite(tiny.weight_scale).all()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import onnx_ir as ir
+from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from edgegap.tflite.ops.boundary import dequantize, quantize
-from edgegap.tflite.ops.elementwise import add, clip, mul
+from edgegap.tflite.ops.elementwise import add, clip, function, mul
 from edgegap.tflite.ops.linear import conv, gemm
 from edgegap.tflite.ops.pad import pad
 from edgegap.tflite.ops.pool import average_pool, global_average_pool, max_pool
@@ -21,15 +22,19 @@ SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
     "Concat": concat,
     "Conv": conv,
     "DequantizeLinear": dequantize,
+    "Elu": function(BuiltinOperator.ELU),
     "Flatten": reshape,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
+    "HardSwish": function(BuiltinOperator.HARD_SWISH),
     "MaxPool": max_pool,
     "Mul": mul,
     "Pad": pad,
     "QuantizeLinear": quantize,
     "Relu": clip,
     "Reshape": reshape,
+    "Sigmoid": function(BuiltinOperator.LOGISTIC),
     "Slice": slice_,
+    "Tanh": function(BuiltinOperator.TANH),
     "Transpose": transpose,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isinf
 from typing import Any
 
@@ -25,6 +26,16 @@ def add(node: ir.Node, w: Writer) -> None:
 def mul(node: ir.Node, w: Writer) -> None:
     """MUL."""
     _binary(node, w, _Op.MUL, schema.MulOptionsT())
+
+
+def function(builtin: int) -> Callable[[ir.Node, Writer], None]:
+    """An operator of one value without options."""
+
+    def spell(node: ir.Node, w: Writer) -> None:
+        (x,) = w.operands(node)
+        w.builder.operator(builtin, [w.read(x)], [w.define(w.result(node))])
+
+    return spell
 
 
 def clip(node: ir.Node, w: Writer) -> None:

@@ -1,0 +1,36 @@
+"""Functions of one value: 256 integers go in, so all that they can ever give is known.
+
+ONNX Runtime computes a function in float and rounds, XNNPACK looks the rounded result up in a table of 256: they agree
+where no result lies near a tie (see `ties`). TFLite prescribes the output's grid of some, so the input's is nudged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from edgegap.quantize.parameters import QMAX, SIGNED, Grid
+from edgegap.quantize.ties import distance_to_tie
+
+
+def _elu(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+FUNCTIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "Elu": _elu,
+    "Sigmoid": special.expit,
+    "Tanh": np.tanh,
+}
+"""What each op of that kind computes."""
+
+PRESCRIBED = {"Sigmoid": Grid(1 / 256, 0), "Tanh": Grid(1 / 128, SIGNED)}
+"""The grids that TFLite demands of an output."""
+
+
+def tie_distance(op_type: str, source: Grid, result: Grid) -> float:
+    """The least distance, in LSB, of what the function gives for any integer of `source` from a tie of `result`."""
+    return distance_to_tie(FUNCTIONS[op_type](source.dequantize(np.arange(QMAX + 1))), result)

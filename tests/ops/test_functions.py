@@ -1,0 +1,117 @@
+"""Sigmoid, Tanh, Elu: functions of one value. Bound: 0, for every integer that can come in.
+
+None is steeper than 1, so that a step of what comes in (`of`) moves the result by no more than that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from edgegap.errors import UnsupportedOpError
+from edgegap.quantize.functions import FUNCTIONS, tie_distance
+from edgegap.quantize.lower import CLIPPING
+from edgegap.quantize.ties import MARGIN
+from edgegap.quantize.verify import grid_of
+
+from .harness import Net, check
+from .seeded import few
+
+IN_FLOAT = {"Sigmoid": (), "Tanh": ("Tanh",), "Elu": ("Elu",)}
+
+ops = pytest.mark.parametrize("op", FUNCTIONS)
+
+
+@ops
+@few(st.integers(0, 99))
+def test_behind_a_conv_it_is_exact(op: str, seed: int) -> None:
+    net = Net((4, 3, 16, 16), seed=seed)
+    x = net.conv(net.x, (5, 3, 3, 3))
+    check(net, net.op(op, [x]), of=[x], in_float=IN_FLOAT[op])
+
+
+@ops
+def test_no_integer_that_can_come_in_lies_near_a_tie(op: str) -> None:
+    net = Net((4, 3, 16, 16))
+    x = net.signed_map(5)
+    checked = check(net, net.op(op, [x]), of=[x], in_float=IN_FLOAT[op])
+    (node,) = [n for n in checked.quantized.model.graph if n.op_type == op]
+    source, result = grid_of(node.inputs[0]), grid_of(node.outputs[0].consumers()[0].outputs[0])
+    assert source is not None
+    assert result is not None
+    assert tie_distance(op, source, result) >= MARGIN
+
+
+@ops
+def test_of_the_input_it_is_exact(op: str) -> None:
+    net = Net()
+    check(net, net.op(op, [net.x]), of=["x"], in_float=IN_FLOAT[op])
+
+
+@ops
+def test_of_a_sum_it_is_exact(op: str) -> None:
+    """The grid of a sum is snapped, so that the function reads a copy that may be nudged."""
+    net = Net()
+    y = net.op("Add", [net.signed_map(5), net.signed_map(5)])
+    check(net, net.op("Add", [y, net.op(op, [y])]), in_float=IN_FLOAT[op])
+
+
+@ops
+def test_of_an_average_and_of_vectors_it_is_exact(op: str) -> None:
+    net = Net((16, 3, 4, 5))
+    x = net.op("GlobalAveragePool", [net.signed_map(6)])
+    y = net.gemm(net.op("Flatten", [net.op(op, [x])]), 30, 6)
+    check(net, net.op(op, [y]), of=[x, y], in_float=IN_FLOAT[op] * 2)
+
+
+@ops
+def test_behind_another_function_and_in_front_of_an_activation_it_is_exact(op: str) -> None:
+    net = Net((4, 3, 12, 12))
+    x = net.signed_map(4)
+    y = net.op(op, [net.op("Tanh", [x])])
+    check(net, net.op("Relu", [y]), in_float=("Tanh", *IN_FLOAT[op]), of=[x, y])
+
+
+@ops
+def test_joined_with_other_values_it_is_exact(op: str) -> None:
+    net = Net()
+    x = net.signed_map(3)
+    y = net.op(op, [x])
+    check(net, net.op("Concat", [y, net.signed_map(2), y], axis=1), of=[x], in_float=IN_FLOAT[op])
+
+
+def test_two_functions_of_one_value_are_exact() -> None:
+    net = Net()
+    x = net.signed_map(4)
+    check(net, net.op("Mul", [net.op("Sigmoid", [x]), net.op("Tanh", [x])]), of=[x], in_float=["Tanh"])
+
+
+@few(st.integers(0, 99), st.integers(1, 3))
+def test_silu_is_exact(seed: int, kernel: int) -> None:
+    net = Net(seed=seed)
+    x = net.conv(net.x, (5, 3, kernel, kernel))
+    y = net.op("Mul", [x, net.op("Sigmoid", [x])])
+    check(net, net.conv(y, (4, 5, 3, 3)), lsb=8)
+
+
+def test_an_elu_of_another_alpha_is_refused() -> None:
+    net = Net()
+    with pytest.raises(UnsupportedOpError, match=r"alpha is 0\.5"):
+        check(net, net.op("Elu", [net.signed_map(3)], alpha=0.5))
+
+
+def test_functions_do_not_take_in_the_activation_behind_them() -> None:
+    assert not FUNCTIONS.keys() & CLIPPING
+
+
+def test_the_largest_error_of_a_function_is_half_a_step() -> None:
+    """What is looked up is the function's own value, rounded once."""
+    net = Net((4, 3, 16, 16))
+    x = net.signed_map(5)
+    checked = check(net, net.op("Sigmoid", [x]), of=[x])
+    (node,) = [n for n in checked.quantized.model.graph if n.op_type == "Sigmoid"]
+    source = grid_of(node.inputs[0])
+    assert source is not None
+    table = FUNCTIONS["Sigmoid"](source.dequantize(np.arange(256)))
+    assert set(np.unique(checked.integers)) <= set(checked.grid.quantize(table).tolist())

@@ -1,0 +1,59 @@
+"""Split and Gather: as slices. Bound: 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgegap.errors import UnsupportedOpError
+
+from .harness import Net, check
+
+
+def split(net: Net, x: str, parts: int, *more: str, **attributes: int) -> list[str]:
+    """The outputs of a Split."""
+    first = net.op("Split", [x, *more], **attributes)
+    names = [first, *(f"{first}_{k}" for k in range(1, parts))]
+    del net.nodes[-1].output[:]
+    net.nodes[-1].output.extend(names)
+    return names
+
+
+@pytest.mark.parametrize("sizes", [(2, 4), (1, 2, 3), (6,)])
+@pytest.mark.parametrize("axis", [1, -3])
+def test_a_split_of_sizes_is_exact(sizes: tuple[int, ...], axis: int) -> None:
+    net = Net()
+    parts = split(net, net.signed_map(6), len(sizes), net.constant(np.array(sizes, np.int64)), axis=axis)
+    check(net, net.op("Concat", parts[::-1], axis=1))
+
+
+def test_a_split_in_equal_parts_is_exact() -> None:
+    net = Net()
+    parts = split(net, net.signed_map(6), 2, axis=1, num_outputs=2)
+    check(net, net.op("Add", parts))
+
+
+def test_a_split_along_the_height_and_one_output_that_nobody_reads_are_exact() -> None:
+    net = Net()
+    parts = split(net, net.signed_map(4), 3, net.constant(np.array([2, 3, 4], np.int64)), axis=2)
+    check(net, net.conv(parts[1], (4, 4, 1, 1)))
+
+
+def test_a_part_may_be_the_output() -> None:
+    net = Net()
+    parts = split(net, net.signed_map(4), 2, axis=1, num_outputs=2)
+    check(net, parts[1])
+
+
+@pytest.mark.parametrize(("indices", "axis"), [([1, 2, 3], 1), ([-2, -1], 2), (2, 1), ([0], -1)])
+def test_a_gather_that_counts_up_is_exact(indices: object, axis: int) -> None:
+    net = Net((4, 3, 6, 7))
+    y = net.op("Gather", [net.signed_map(4), net.constant(np.array(indices, np.int64))], axis=axis)
+    check(net, y)
+
+
+def test_a_gather_out_of_order_is_refused() -> None:
+    net = Net()
+    y = net.op("Gather", [net.signed_map(4), net.constant(np.array([2, 0], np.int64))], axis=1)
+    with pytest.raises(UnsupportedOpError, match="count up"):
+        check(net, y)
