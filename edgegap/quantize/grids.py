@@ -93,27 +93,29 @@ def _steady_functions(
     model: ir.Model, classes: GridClasses, grids: dict[str, Grid], spans: dict[str, tuple[float, float]]
 ) -> list[Conflict]:
     """Nudge what functions read until none of their results lies near a tie; the inputs that may not be nudged."""
-    nodes = [node for node in model.graph if node.op_type in FUNCTIONS]
-    added = {
-        classes.of(value) for node in model.graph if node.op_type == "Add" for value in (*node.inputs, _computed(node))
+    snapped = {
+        classes.of(value)
+        for node in model.graph
+        if node.op_type == "Add"
+        for value in (operand(node, 0), operand(node, 1), _computed(node))
     }
     conflicts: list[Conflict] = []
-    readers: dict[str, list[ir.Node]] = {}
-    for node in nodes:
-        if node.op_type in PRESCRIBED:
-            grids[classes.of(node.outputs[0])] = PRESCRIBED[node.op_type]
-        source = classes.of(operand(node))
-        if source in classes.fixed or source in added:
+    readers: dict[str, list[tuple[str, str]]] = {}
+    for node in model.graph:
+        if node.op_type not in FUNCTIONS:
+            continue
+        source, result = classes.of(operand(node)), classes.of(node.outputs[0])
+        grids[result] = PRESCRIBED.get(node.op_type, grids[result])
+        if source in classes.fixed or source in snapped:
             conflicts.append((node, 0))
         else:
-            readers.setdefault(source, []).append(node)
-    for source, readers_of_it in readers.items():
+            readers.setdefault(source, []).append((node.op_type, result))
+    for source, functions in readers.items():
 
-        def distance(grid: Grid, readers_of_it: list[ir.Node] = readers_of_it) -> float:
-            return min(tie_distance(node.op_type, grid, grids[classes.of(node.outputs[0])]) for node in readers_of_it)
+        def distance(grid: Grid, functions: list[tuple[str, str]] = functions) -> float:
+            return min(tie_distance(op_type, grid, grids[result]) for op_type, result in functions)
 
-        nudged = off_ties(grids[source].scale, spans[source][0], distance)
-        grids[source] = grids[source] if nudged is None else nudged
+        grids[source] = off_ties(grids[source].scale, spans[source][0], distance) or grids[source]
     return conflicts
 
 
