@@ -214,6 +214,34 @@ def _clip(net: _Builder, layer: Layer, x: Map) -> Map:
     return net.op("Clip", [x[0], *ends] if hi is not None else [x[0], ends[0]]), *x[1:]
 
 
+def _function(net: _Builder, layer: Layer, x: Map) -> Map:
+    op_type = ("Sigmoid", "Tanh", "Elu", "HardSwish", "HardSigmoid", "LeakyRelu")[layer.a]
+    y = net.op(op_type, [x[0]], **({"alpha": (0.01, 0.2)[layer.b % 2]} if op_type == "LeakyRelu" else {}))
+    gates = op_type in ("Sigmoid", "HardSigmoid", "Tanh") and layer.c % 2
+    return net.op("Mul", [x[0], y]) if gates else y, *x[1:]
+
+
+def _prelu(net: _Builder, layer: Layer, x: Map) -> Map:
+    slope = net.rng.uniform(-0.5, 1, (x[1], 1, 1) if layer.a % 2 else (1,)).astype(np.float32)
+    return net.op("PRelu", [x[0], net.constant(slope)]), *x[1:]
+
+
+def _split(net: _Builder, layer: Layer, x: Map) -> Map | None:
+    """Two parts, the other way round or added up."""
+    axis = 1 + layer.a % 3
+    size = x[axis]
+    at = size // 2 if layer.b % 2 else 1 + layer.c % max(size - 1, 1)
+    if size < 2 or (layer.b % 2 and size % 2):
+        return None
+    parts = [f"split_{len(net.nodes)}_{k}" for k in range(2)]
+    net.nodes.append(
+        helper.make_node("Split", [x[0], net.constant(np.array([at, size - at]))], parts, name=parts[0], axis=axis)
+    )
+    if layer.b % 2:
+        return net.op("Add", parts), *[at if k == axis else x[k] for k in (1, 2, 3)]
+    return net.op("Concat", parts[::-1], axis=axis), *x[1:]
+
+
 def _pool(op_type: str) -> Callable[[_Builder, Layer, Map], Map | None]:
     def make(net: _Builder, layer: Layer, x: Map) -> Map | None:
         name, channels, height, width = x
@@ -309,6 +337,9 @@ KINDS: dict[str, Callable[[_Builder, Layer, Map], Map | None]] = {
     "grouped": _grouped,
     "relu": _relu,
     "clip": _clip,
+    "function": _function,
+    "prelu": _prelu,
+    "split": _split,
     "max_pool": _pool("MaxPool"),
     "average_pool": _pool("AveragePool"),
     "add": _add,

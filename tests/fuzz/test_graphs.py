@@ -24,7 +24,7 @@ _COUNT = os.environ.get("EDGEGAP_FUZZ")
 
 
 @settings(
-    max_examples=int(_COUNT or 150),
+    max_examples=int(_COUNT or 300),
     derandomize=_COUNT is None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
