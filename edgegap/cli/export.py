@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgegap.cli.output import emit, json_option, progress_bars
+
+if TYPE_CHECKING:
+    from edgegap.export.settings import ExportSettings
 
 
 class InputShape(click.ParamType[tuple[int, int, int]]):
@@ -30,10 +33,9 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 
 @click.command("export")
 @click.argument("model")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="BUNDLE", help="Folder to write."
-)
-@click.option("--weights", type=click.Path(path_type=Path), help="State dict or checkpoint, loaded with weights_only.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="BUNDLE", help="Folder to write.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A state dict, .safetensors or checkpoint.")
+@click.option("--trust", is_flag=True, help="Load a .pt2 exported program, which can run any code that is in it.")
 @click.option("--int8", is_flag=True, help="Quantize; without it the float pair only is written.")
 @click.option("--calib", "calibration", metavar="DATA", help="Images to calibrate on.")
 @click.option(
@@ -66,20 +68,40 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 @click.option("--report-sensitivity", is_flag=True, help="Say what each layer costs when it alone is quantized.")
 @click.option("--force", is_flag=True, help="Replace an existing bundle.")
 @click.option("--strict", is_flag=True, help="A corrupt image is an error, and not skipped.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be int8, float or refused, and how large; no -o.")
 @json_option
-def command(json_path: str | None, formats: tuple[str, ...], **options: Any) -> None:
+def command(
+    output: Path | None, json_path: str | None, formats: tuple[str, ...], dry_run: bool, **options: Any
+) -> None:
     """Write MODEL as a bundle: float and int8, ONNX and TFLite, proved to agree.
 
     MODEL is file.py:factory, package.module:factory or zoo:NAME (with --weights), a checkpoint of `edgegap train`,
-    which needs neither --preprocess nor --classes, or an .onnx file. An .onnx that is quantized already (QDQ) keeps its
-    quantization: it needs neither --int8 nor --calib. DATA is digits:train, digits:test, an .npz, a folder with one
-    subfolder per class, or package.module:callable.
+    which needs neither --preprocess nor --classes, an .onnx file, or a .pt2 exported program (with --trust). An .onnx
+    that is quantized already (QDQ) keeps its quantization: it needs neither --int8 nor --calib. DATA is digits:train,
+    digits:test, an .npz, a folder with one subfolder per class, or package.module:callable.
     """
     from edgegap.export.export import export  # noqa: PLC0415  # imports what --help must not wait for
     from edgegap.export.settings import FORMATS, ExportSettings  # noqa: PLC0415
     from edgegap.report.terminal import show_export  # noqa: PLC0415
 
-    settings = ExportSettings(formats=formats or FORMATS, **options)
+    formats = formats or FORMATS
+    if dry_run:
+        _dry_run(ExportSettings(output=output or Path(), formats=formats, dry_run=True, **options), json_path)
+        return
+    if output is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    settings = ExportSettings(output=output, formats=formats, **options)
     with progress_bars() as progress:
         exported = export(settings, progress)
     emit(exported.record, exported.notices, json_path, show_export)
+
+
+def _dry_run(settings: ExportSettings, json_path: str | None) -> None:
+    from edgegap.export.dry_run import dry_run, refused_error  # noqa: PLC0415  # see above
+    from edgegap.report.dry_run import show_dry_run  # noqa: PLC0415
+
+    with progress_bars() as progress:
+        record, notices = dry_run(settings, progress)
+    emit(record, notices, json_path, show_dry_run)
+    if error := refused_error(record):
+        raise error

@@ -20,6 +20,7 @@ _VERBS = {
     "export": "Write a network as ONNX and TFLite, float and int8.",
     "gap": "Give a network a GAP head in place of its fully connected layers.",
     "models": "Show the networks that can be trained.",
+    "ops": "Show which ops are supported, as what, and how exactly.",
     "recipes": "Show how ranges and weights can be chosen.",
     "report": "Draw the records of bundles as one page.",
     "targets": "Show the devices that have a profile.",

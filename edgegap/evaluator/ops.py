@@ -62,6 +62,17 @@ def _elu(node: ir.Node, inputs: Any) -> torch.Tensor:
     return y
 
 
+def _gelu(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = _functional().gelu(inputs[0])
+    return y
+
+
+def _resize(node: ir.Node, inputs: Any) -> torch.Tensor:
+    _, _, vertical, horizontal = (round(scale) for scale in inputs[2].tolist())
+    y: torch.Tensor = inputs[0].repeat_interleave(vertical, 2).repeat_interleave(horizontal, 3)
+    return y
+
+
 def _hard_swish(node: ir.Node, inputs: Any) -> torch.Tensor:
     y: torch.Tensor = _functional().hardswish(inputs[0])
     return y
@@ -164,6 +175,7 @@ OPERATIONS: dict[str, Operation] = {
     "Conv": _conv,
     "Elu": _elu,
     "Flatten": _flatten,
+    "Gelu": _gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
     "HardSwish": _hard_swish,
@@ -172,6 +184,7 @@ OPERATIONS: dict[str, Operation] = {
     "Pad": _pad,
     "Relu": _relu,
     "Reshape": _reshape,
+    "Resize": _resize,
     "Sigmoid": _sigmoid,
     "Slice": _slice,
     "Tanh": _tanh,

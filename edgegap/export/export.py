@@ -113,7 +113,7 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
         progress("reading the network", 0, None)
         seen = None if images is None else images.shape
         own = None if checkpoint is None else checkpoint.arguments.input_shape
-        network = load_model(settings.model, settings.weights, settings.input_shape, seen, own)
+        network = load_model(settings.model, settings.weights, settings.input_shape, seen, own, trust=settings.trust)
         settings.check_fit(quantized=network.qdq is not None)
         sample = _sample(network, images, preprocessing, folder)
         network.check(sample.values(FLOAT_IMAGES))
@@ -123,7 +123,7 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
             record, notices = work.write(staging)
     record["seconds"] = round(time.perf_counter() - began, 3)
     skipped = [] if source is None else [f"skipped a calibration image: {why}" for why in source.skipped]
-    return Exported(record, (*skipped, *notices))
+    return Exported(record, (*skipped, *network.notices, *notices))
 
 
 def output_grid(quantized: Quantized) -> OutputGrid:

@@ -38,6 +38,7 @@ class FloatModel:
         spec: what the user typed.
         batch: of the original: a number, or the name of a dynamic one.
         qdq: the quantization that came with it; `model` is the same network without it, its weights dequantized.
+        notices: one line each on what was done to read it.
     """
 
     model: ir.Model
@@ -45,6 +46,7 @@ class FloatModel:
     spec: str
     batch: int | str = 1
     qdq: Qdq | None = None
+    notices: tuple[str, ...] = ()
 
     def check(self, images: NDArray[np.float32]) -> None:
         """Compare the outputs for float32 images [n, C, H, W] with those of the original.
@@ -114,20 +116,25 @@ def load_model(
     input_shape: tuple[int, int, int] | None,
     seen: tuple[int, int, int] | None,
     trained: tuple[int, int, int] | None = None,
+    *,
+    trust: bool = False,
 ) -> FloatModel:
     """The canonical float model of MODEL.
 
     Args:
-        spec: `file.py:factory`, `package.module:factory`, `zoo:NAME`, a checkpoint, or an `.onnx`, float or QDQ.
+        spec: `file.py:factory`, `package.module:factory`, `zoo:NAME`, a checkpoint, a `.pt2` exported program, or an
+            `.onnx`, float or QDQ.
         weights: a state dict or a checkpoint, for a factory or a network of the zoo.
         input_shape: C, H, W as the user gave it.
         seen: C, H, W of the images, where there are any.
         trained: C, H, W that a checkpoint was trained with, where there is one.
+        trust: whether a `.pt2` may be loaded, which can run any code.
 
     Raises:
         InputError: a call that does not fit the kind of MODEL.
         ModelError: and its kinds, for a network that cannot be read or handled.
     """
+    notices: list[str] = []
     if spec.endswith(".onnx"):
         if weights is not None:
             raise InputError("an .onnx file carries its own weights", where=str(weights), hint="Leave out --weights.")
@@ -137,7 +144,7 @@ def load_model(
         own = static_input_shape(model)
         shape = _agreed(input_shape, own, seen, spec)
     else:
-        original, batch = build(spec, weights), 1
+        original, batch = build(spec, weights, trust=trust, say=notices.append), 1
         shape = _agreed(input_shape, trained, seen, spec)
         model = trace(original, shape, spec)
     qdq = None
@@ -150,7 +157,7 @@ def load_model(
     except ModelError as error:
         error.where = error.where or spec
         raise
-    return FloatModel(model, original, spec, batch, qdq)
+    return FloatModel(model, original, spec, batch, qdq, tuple(notices))
 
 
 def _agreed(

@@ -23,7 +23,7 @@ class ExportSettings:
 
     Args:
         model: MODEL.
-        output: the bundle folder.
+        output: the bundle folder; not looked at in a dry run.
         weights: a state dict or a checkpoint, for a factory or a network of the zoo.
         int8: whether to quantize; else the float pair only.
         calibration: DATA for calibration.
@@ -42,6 +42,8 @@ class ExportSettings:
         report_sensitivity: measure what each part of the quantization costs.
         max_drop_pp: keep layers in float until no more than this is lost on the calibration images, percentage points;
             None keeps none.
+        trust: load a `.pt2`, which can run any code.
+        dry_run: only say what would be made; that takes no images.
     """
 
     model: str
@@ -63,15 +65,19 @@ class ExportSettings:
     resnap: bool = False
     report_sensitivity: bool = False
     max_drop_pp: float | None = None
+    trust: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
-        if self.int8 and self.calibration is None:
+        if self.int8 and self.calibration is None and not self.dry_run:
             hint = "Give some images with --calib DATA, such as a folder, an .npz or digits:train."
             raise InputError("--int8 needs calibration images", hint=hint)
-        if self.report_sensitivity and self.calibration is None:
+        if self.report_sensitivity and self.calibration is None and not self.dry_run:
             raise InputError("--report-sensitivity needs calibration images", hint="Give some with --calib DATA.")
         if not self.model.endswith(".onnx"):
             self.check_fit(quantized=False)
+        if self.trust and not self.model.endswith(".pt2"):
+            raise InputError("--trust is for a .pt2 exported program", where=self.model, hint="Leave it out.")
         if self.batch < 1:
             raise InputError(f"--batch {self.batch} is not a number of images", hint="Give 1 or more.")
         if self.max_drop_pp is not None and not 0 <= self.max_drop_pp <= 100:

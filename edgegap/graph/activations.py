@@ -4,6 +4,7 @@ Rules:
     1. HardSigmoid is Clip(alpha x + beta, 0, 1); the affine map folds into the layer in front.
     2. LeakyRelu and PRelu of a slope a <= 1 are a x + Relu((1 - a) x). (Native kernels part in 7.6 % of the outputs.)
     3. Elu has alpha = 1.
+    4. Max and Min with one constant number are a Clip.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from edgegap.graph.nodes import (
     add_initializer,
     attribute,
+    constant,
     graph_of,
     new_node,
     operand,
@@ -36,6 +38,8 @@ def rewrite_activations(model: ir.Model) -> bool:
                 _leaky(node, np.array(attribute(node, "alpha", 0.01), np.float32))
             case "PRelu":
                 _leaky(node, required_constant(node, 1, "slope"))
+            case "Max" | "Min" if (end := _number(node)) is not None:
+                _limit(node, *end)
             case "Elu" if attribute(node, "alpha", 1.0) != 1.0:
                 raise unsupported(node, f"its alpha is {attribute(node, 'alpha'):g}", "Use ELU with alpha=1.")
             case _:
@@ -66,6 +70,24 @@ def _leaky(node: ir.Node, slope: NDArray[np.float32]) -> None:
     above = new_node(node, "Relu", [rest], name=f"{y.name}_above", shape=shape_of(x)).outputs[0]
     both = new_node(node, "Add", [below, above], name=f"{y.name}_leaky", shape=shape_of(x))
     take_over(node, both.outputs[0])
+
+
+def _number(node: ir.Node) -> tuple[ir.Value, NDArray[np.float32]] | None:
+    """The other operand, and the number that a Max or Min compares it with."""
+    if len(node.inputs) != 2:
+        return None
+    for k in range(2):
+        array = constant(node.inputs[k])
+        if array is not None and array.size == 1:
+            return operand(node, 1 - k), array.reshape(())
+    return None
+
+
+def _limit(node: ir.Node, x: ir.Value, end: NDArray[np.float32]) -> None:
+    y = node.outputs[0]
+    limit = add_initializer(graph_of(node), f"{y.name}_end", end)
+    ends = [limit] if node.op_type == "Max" else [None, limit]
+    take_over(node, new_node(node, "Clip", [x, *ends], name=f"{y.name}_clipped", shape=shape_of(y)).outputs[0])
 
 
 def _binary(node: ir.Node, op_type: str, x: ir.Value, array: NDArray[np.float32], name: str) -> ir.Value:

@@ -2,7 +2,8 @@
 
 A canonical model has one input and one output, opset 18, static shapes, and only these nodes, their attributes written
 out: Conv, Gemm, Add, Mul, Concat, MaxPool, AveragePool (counting its padding), GlobalAveragePool, Relu, Clip, Pad (by a
-constant), Slice, Flatten, Reshape, Transpose, Elu, HardSwish, Sigmoid, Tanh. No node depends on the batch size.
+constant), Slice, Flatten, Reshape, Resize (of repeated rows and columns), Transpose, Elu, Gelu, HardSwish, Sigmoid,
+Tanh. No node depends on the batch size.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from edgegap.graph.activations import rewrite_activations
 from edgegap.graph.affine import fold_affine
 from edgegap.graph.constants import fold_constants
 from edgegap.graph.flatten import normalize_reshapes
+from edgegap.graph.gelu import recognize_gelu
 from edgegap.graph.identities import remove_identities
 from edgegap.graph.linear import normalize_linear
 from edgegap.graph.nodes import (
+    GELU_OPSET,
+    IR_VERSION,
     OPSET,
     attribute,
     constant,
@@ -32,34 +36,39 @@ from edgegap.graph.nodes import (
 )
 from edgegap.graph.padding import normalize_padding
 from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
+from edgegap.graph.reductions import rewrite_reductions
+from edgegap.graph.resizing import normalize_resizes
 from edgegap.graph.shapes import FITS, bind_input, infer_shapes
 from edgegap.graph.slicing import normalize_slices
 from edgegap.graph.splitting import rewrite_splits
 from edgegap.graph.subtraction import rewrite_subtraction
 
 _COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Relu", "Clip"}
-_FUNCTIONS = {"Elu", "HardSwish", "Sigmoid", "Tanh"}
-_MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose"}
+_FUNCTIONS = {"Elu", "Gelu", "HardSwish", "Sigmoid", "Tanh"}
+_MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Resize", "Transpose"}
 CANONICAL_OPS = frozenset(_COMPUTING | _FUNCTIONS | _MOVING)
 
 PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     fold_constants,
     remove_identities,
+    recognize_gelu,
     rewrite_activations,
     rewrite_splits,
     normalize_padding,
     normalize_pools,
     recognize_global_average_pool,
+    rewrite_reductions,
     normalize_reshapes,
     normalize_linear,
     fold_affine,
     rewrite_subtraction,
     normalize_slices,
+    normalize_resizes,
     remove_identities,
 )
 
 _HINTS = {
-    "Erf": "GELU has no exact int8 form here: use SiLU or ReLU.",
+    "Erf": "As a part of GELU it can be done: x * (1 + Erf(x / sqrt 2)) / 2.",
     "LayerNormalization": "Use BatchNorm, which costs nothing once it is folded.",
     "Selu": "Use ELU or ReLU.",
     "Softplus": "Use ReLU, or SiLU in place of Mish.",
@@ -95,9 +104,11 @@ def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
             raise unsupported(node, f"its domain is {node.domain}, not ONNX's own", "Export it as standard ONNX ops.")
     bind_input(model, input_shape)
     apply_passes(model)
-    _check(model)
+    check_nodes(model)
+    has_gelu = any(node.op_type == "Gelu" for node in model.graph)
     model.graph.opset_imports.clear()
-    model.graph.opset_imports[""] = OPSET
+    model.graph.opset_imports[""] = GELU_OPSET if has_gelu else OPSET
+    model.ir_version = IR_VERSION
     return model
 
 
@@ -122,7 +133,8 @@ def _apply(step: Callable[[ir.Model], bool], model: ir.Model) -> bool:
     return changed
 
 
-def _check(model: ir.Model) -> None:
+def check_nodes(model: ir.Model) -> None:
+    """Raise UnsupportedOpError for the first node that has no place in the canonical form."""
     for node in model.graph:
         if node.op_type not in CANONICAL_OPS:
             path = module_path(node)

@@ -1,13 +1,15 @@
-"""A torch network in: `file.py:factory`, `package.module:factory` or `zoo:NAME` with its weights, or a checkpoint."""
+"""A torch network in: `file.py:factory` or `zoo:NAME` with its weights, a checkpoint, or an exported program."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgegap.errors import InputError, ModelError, WeightsError
+from edgegap.graph.program import PROGRAM, load_program, refuse_untrusted
 from edgegap.models.catalogue import ZOO, build_network, default_arguments
-from edgegap.models.checkpoint import Checkpoint, read_checkpoint, read_weights
+from edgegap.models.checkpoint import Checkpoint, Weights, read_checkpoint, read_weights
 from edgegap.models.surgery import with_gap_head
 from edgegap.needs_torch import import_torch
 from edgegap.usercode import find_callable, raised
@@ -17,42 +19,57 @@ if TYPE_CHECKING:
 
 FACTORY = (
     "MODEL is file.py:factory, package.module:factory (a function that makes the network), zoo:NAME, a checkpoint of "
-    "`edgegap train`, or an .onnx file."
+    "`edgegap train`, an .onnx file, or a .pt2 exported program (with --trust)."
 )
 
 _ANOTHER = "Is this the network that the weights were trained with?"
+
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")
+"""What DataParallel, torch.compile, and classes around a network put before its keys."""
 
 _NAMED = 3
 """How many keys an error names."""
 
 
-def build(spec: str, weights: Path | None) -> torch.nn.Module:
+def build(
+    spec: str, weights: Path | None, *, trust: bool = False, say: Callable[[str], None] = lambda notice: None
+) -> torch.nn.Module:
     """The network that MODEL names, with its weights, in evaluation mode.
 
     Args:
         spec: `file.py:factory` or `package.module:factory`; the factory takes no arguments. `zoo:NAME`. Or the path of
-            a checkpoint of a network of the zoo.
-        weights: a state dict written by torch.save, or a checkpoint; None keeps the weights that the factory gives.
+            a checkpoint of a network of the zoo, or of a `.pt2` exported program.
+        weights: a state dict written by torch.save or safetensors, or a checkpoint; None keeps the weights that the
+            factory gives.
+        trust: whether a `.pt2` may be loaded, which can run any code.
+        say: told what was done to the weights to make them fit.
 
     Raises:
-        InputError: weights for a checkpoint, which has its own.
-        ModelError: no such file, module, factory or name, a factory that raises or returns something else, no torch.
+        InputError: weights for a file that has its own, or a `.pt2` that is not trusted.
+        ModelError: no such file, module, factory or name, a factory that raises or returns something else, a damaged
+            `.pt2`.
+        MissingPackage: no torch, or no safetensors.
         WeightsError: neither a state dict nor a checkpoint, one whose keys or shapes do not match, one of another
             network, none for a network of the zoo, or a NaN or an infinity in it.
     """
     torch = import_torch("a torch network", "give a float .onnx file", where=spec)
     # Single images are all that runs in torch here: more threads cost ten times what they gain.
     torch.set_num_threads(1)
-    saved = _saved(spec, weights)
-    network = _network(spec, saved, weights)
-    if saved is not None:
-        _load(network, saved.state_dict if isinstance(saved, Checkpoint) else saved, weights or Path(spec))
+    if spec.endswith(PROGRAM):
+        refuse_untrusted(spec, weights, trust=trust)
+        network = load_program(Path(spec))
+    else:
+        saved = _saved(spec, weights)
+        network = _network(spec, saved, weights)
+        if saved is not None:
+            _load(network, saved, weights or Path(spec), say)
+        network.eval()
     for key, value in network.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
             kind = "NaN" if value.isnan().any() else "infinity"
             hint = "Was the training stable to its end?"
             raise WeightsError(f"'{key}' holds {kind}", where=str(weights or spec), hint=hint)
-    return network.eval()
+    return network
 
 
 def checkpoint_of(spec: str, weights: Path | None) -> Checkpoint | None:
@@ -61,11 +78,11 @@ def checkpoint_of(spec: str, weights: Path | None) -> Checkpoint | None:
     Raises:
         InputError: as `build`.
     """
-    saved = None if spec.endswith(".onnx") else _saved(spec, weights)
+    saved = None if spec.endswith((".onnx", PROGRAM)) else _saved(spec, weights)
     return saved if isinstance(saved, Checkpoint) else None
 
 
-def _saved(spec: str, weights: Path | None) -> Checkpoint | dict[str, torch.Tensor] | None:
+def _saved(spec: str, weights: Path | None) -> Checkpoint | Weights | None:
     """What the file that holds the weights has in it; None where none was named."""
     if ":" in spec:
         return None if weights is None else read_weights(weights)
@@ -76,7 +93,7 @@ def _saved(spec: str, weights: Path | None) -> Checkpoint | dict[str, torch.Tens
     return read_checkpoint(Path(spec))
 
 
-def _network(spec: str, saved: Checkpoint | dict[str, torch.Tensor] | None, weights: Path | None) -> torch.nn.Module:
+def _network(spec: str, saved: Checkpoint | Weights | None, weights: Path | None) -> torch.nn.Module:
     """The network, its weights not yet loaded."""
     checkpoint = saved if isinstance(saved, Checkpoint) else None
     model = checkpoint.model if checkpoint is not None and ":" not in spec else spec
@@ -115,8 +132,10 @@ def _made(spec: str) -> torch.nn.Module:
     return network
 
 
-def _load(network: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
+def _load(network: torch.nn.Module, saved: Checkpoint | Weights, path: Path, say: Callable[[str], None]) -> None:
     own = network.state_dict()
+    prefix = _prefix(own, saved.state_dict)
+    state = {key.removeprefix(prefix): value for key, value in saved.state_dict.items()}
     common = own.keys() & state.keys()
     wrong = [
         f"{key} {list(state[key].shape)} instead of {list(own[key].shape)}"
@@ -133,6 +152,28 @@ def _load(network: torch.nn.Module, state: dict[str, torch.Tensor], path: Path) 
     ]
     if named:
         raise WeightsError("; it ".join(named), where=str(path), hint=_ANOTHER)
+
+    found = []
+    if isinstance(saved, Weights) and saved.under is not None:
+        found.append(f"sat under '{saved.under}'")
+    if prefix:
+        found.append(f"had '{prefix}' before every key")
+    if found:
+        say(f"the weights {' and '.join(found)}: loaded all the same")
+
+
+def _prefix(own: Collection[str], keys: Collection[str]) -> str:
+    """What to take off every one of `keys` so that the most of them are the network's own."""
+    candidates, prefix = [""], ""
+    while keys and (more := _wrapper(keys, prefix)):
+        prefix += more
+        candidates.append(prefix)
+    return max(candidates, key=lambda one: sum(key.removeprefix(one) in own for key in keys))
+
+
+def _wrapper(keys: Collection[str], behind: str) -> str:
+    """The prefix of a wrapper that every key has behind `behind`, or ''."""
+    return next((one for one in _WRAPPERS if all(key.startswith(behind + one) for key in keys)), "")
 
 
 def _some(names: list[str]) -> str:

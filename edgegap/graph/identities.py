@@ -3,7 +3,8 @@
 Rules:
     1. Identity, Dropout (inference), and Cast to the type that the value has: gone.
     2. Transpose with the identity permutation; two Transposes in a row become one.
-    3. Concat of one input, Pad by zeros, Reshape, Flatten, Squeeze or Unsqueeze to the same shape: gone.
+    3. Expand in front of an Add or Mul, which broadcast by themselves: gone.
+    4. Concat of one input, Pad by zeros, Reshape, Flatten, Squeeze or Unsqueeze to the same shape: gone.
 """
 
 from __future__ import annotations
@@ -41,10 +42,20 @@ def _does_nothing(node: ir.Node) -> bool:  # one for each kind of node
         case "Pad":
             pads = constant(node.inputs[1])
             return pads is not None and not pads.any()
+        case "Expand":
+            return bool(y.uses()) and all(_broadcasts(reader, y) for reader in y.consumers())
         case "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze":
             return same_shape
         case _:
             return False
+
+
+def _broadcasts(reader: ir.Node, value: ir.Value) -> bool:
+    """Whether an Add or Mul gives the same without `value` being expanded."""
+    if reader.op_type not in ("Add", "Mul"):
+        return False
+    others = [other for other in reader.inputs if other is not value]
+    return len(others) == 1 and others[0] is not None and others[0].shape == reader.outputs[0].shape
 
 
 def _merge_transposes(node: ir.Node) -> bool:

@@ -10,8 +10,9 @@ from onnx_ir.passes.common import CheckerPass, InlinePass, RemoveInitializersFro
 
 from edgegap.errors import ModelError, UnsupportedOpError
 from edgegap.graph.nodes import describe, keep_module_paths, shape_of
+from edgegap.graph.opset import upgrade
 
-OPSETS = range(17, 21)
+OPSETS = range(13, 24)
 """The opsets that a file may have."""
 
 _DYNAMIC = ("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat")
@@ -34,21 +35,27 @@ def load_onnx(path: Path) -> ir.Model:
             "is not an ONNX file, or is damaged", where=str(path), hint="Export the network again, or give its .onnx."
         ) from error
     try:
-        model = checked(ir.external_data.load_to_model(model), str(path))
+        model = ir.external_data.load_to_model(model)
+    except Exception as error:  # a file that is missing, too short, or outside the folder
+        hint = "The file keeps its weights in a second file beside it: copy both."
+        raise ModelError(f"cannot be read: {_reason(error)}", where=str(path), hint=hint) from error
+    try:
+        model = checked(model, str(path))
         CheckerPass()(model)
         return model
     except ModelError:
         raise
-    except OSError as error:
-        hint = "The file keeps its weights in a second file beside it: copy both."
-        raise ModelError(f"cannot be read: {error}", where=str(path), hint=hint) from error
     except Exception as error:  # a damaged file may parse and still hold nonsense
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"is not valid ONNX: {reason}", where=str(path), hint="Export the network again.") from error
+        what = f"is not valid ONNX: {_reason(error)}"
+        raise ModelError(what, where=str(path), hint="Export the network again.") from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def checked(model: ir.Model, where: str) -> ir.Model:
-    """`model` with its functions inlined, once it is known to be a network of one input.
+    """`model`, its functions inlined and an older opset spelled as 18, once it is known to be a network of one input.
 
     Args:
         model: changed in place.
@@ -57,12 +64,15 @@ def checked(model: ir.Model, where: str) -> ir.Model:
     Raises:
         ModelError, UnsupportedOpError: as `load_onnx`.
     """
+    if "ai.onnx" in model.opset_imports:  # the other name of ONNX's own domain
+        model.opset_imports[""] = model.opset_imports.pop("ai.onnx")
     opset = model.opset_imports.get("", 0)
     if opset not in OPSETS:
         hint = f"Export it with an opset from {OPSETS.start} to {OPSETS.stop - 1}, such as opset_version=18."
         raise ModelError(f"has opset {opset}", where=where, hint=hint)
     if model.functions:
         InlinePass()(model)
+    upgrade(model)
     RemoveInitializersFromInputsPass()(model)
     keep_module_paths(model)
     if not list(model.graph):

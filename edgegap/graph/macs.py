@@ -30,11 +30,14 @@ def count_macs(path: Path) -> int:
         infer_shapes(model)
     elif shape := static_input_shape(model):
         bind_input(model, (1, *shape))
-    return sum(_macs(node) for node in model.graph)
+    return sum(macs_of(node) for node in model.graph)
 
 
-def _macs(node: ir.Node) -> int:
-    """Each output of a Conv sums over a kernel's [C/group, kh, kw], of a Gemm over the rows of its weight."""
+def macs_of(node: ir.Node) -> int:
+    """The multiply-accumulates of one node.
+
+    Each output of a Conv sums over a kernel's [C/group, kh, kw], of a Gemm over the rows of its weight.
+    """
     if node.op_type not in ("Conv", "Gemm"):
         return 0
     image, weight = node.inputs[:2]

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from edgegap.errors import ModelError, UnsupportedOpError
 
 OPSET = 18
-"""The opset of every ONNX file that EdgeGAP writes."""
+"""The opset of the ONNX files that EdgeGAP writes."""
+
+GELU_OPSET = 20
+"""That of a file with a Gelu, which older opsets lack."""
+
+IR_VERSION = 8
+"""The IR version that came with `OPSET`; nothing of a later one is needed."""
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
 

@@ -2,8 +2,9 @@
 
 Rules:
     1. auto_pad (SAME_UPPER, SAME_LOWER, VALID) becomes explicit pads.
-    2. A Pad with axes (opset 18 and later) is written over all axes; only constant padding is supported.
-    3. A Pad by zeros of height and width in front of a Conv is that Conv's own padding.
+    2. A Pad with axes (opset 18 and later) is written over all axes.
+    3. A Pad by reflection or by the edge joins slices of the value, one for each row and column that it adds.
+    4. A Pad by zeros of height and width in front of a Conv is that Conv's own padding.
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ from edgegap.graph.nodes import (
     attribute,
     constant,
     graph_of,
+    new_node,
     operand,
+    replace,
     required_constant,
     shape_of,
     unsupported,
 )
+from edgegap.graph.splitting import slice_of
 
 
 def resolve_auto_pad(node: ir.Node, kernel: list[int]) -> list[int]:
-    """The explicit pads [top, left, bottom, right] of a Conv or pool node."""
+    """The explicit pads of a Conv or pool node: of all axes in front, then of all axes behind."""
     mode = attribute(node, "auto_pad", "NOTSET")
     if mode == "NOTSET":
-        return list(attribute(node, "pads", [0, 0, 0, 0]))
+        return list(attribute(node, "pads", [0] * 2 * len(kernel)))
     if mode == "VALID":
-        return [0, 0, 0, 0]
+        return [0] * 2 * len(kernel)
     strides, dilations = attribute(node, "strides", [1, 1]), attribute(node, "dilations", [1, 1])
     totals = [
         max((-(-size // strides[d]) - 1) * strides[d] + (kernel[d] - 1) * dilations[d] + 1 - size, 0)
@@ -50,6 +54,7 @@ def normalize_padding(model: ir.Model) -> bool:
             changed = True
         elif node.op_type == "Pad":
             changed |= _write_over_all_axes(node)
+            changed |= _join_slices(node)
         elif node.op_type == "Conv" and attribute(node, "pads") is not None:
             while _absorb_pad(node):
                 changed = True
@@ -57,8 +62,6 @@ def normalize_padding(model: ir.Model) -> bool:
 
 
 def _write_over_all_axes(node: ir.Node) -> bool:
-    if attribute(node, "mode", "constant") != "constant":
-        raise unsupported(node, f"mode {attribute(node, 'mode')}", "Pad with zeros, or pad the images beforehand.")
     rank = len(shape_of(operand(node)))
     pads = required_constant(node, 1, "amount of padding")
     if (pads < 0).any():
@@ -72,6 +75,37 @@ def _write_over_all_axes(node: ir.Node) -> bool:
     node.replace_input_with(1, add_initializer(graph_of(node), f"{node.name}_pads", full))
     node.resize_inputs(3)
     return True
+
+
+def _join_slices(node: ir.Node) -> bool:
+    """Rule 3: rows are mirrored around the outermost one (reflect), or it is repeated (edge)."""
+    mode = attribute(node, "mode", "constant")
+    if mode == "constant":
+        return False
+    if mode not in ("reflect", "edge"):
+        raise unsupported(node, f"mode {mode}", "Pad with zeros, by reflection or by the edge.")
+    value, rank = operand(node), len(shape_of(operand(node)))
+    pads = required_constant(node, 1, "amount of padding").tolist()
+    for axis in range(rank):
+        size, before, after = shape_of(value)[axis], pads[axis], pads[axis + rank]
+        if mode == "reflect" and max(before, after) >= size:
+            raise unsupported(node, f"it mirrors {max(before, after)} of {size} rows", "Pad by less.")
+        step = 1 if mode == "reflect" else 0
+        first = [step * k for k in range(before, 0, -1)]
+        last = [size - 1 - step * k for k in range(1, after + 1)]
+        if first or last:
+            above, below = ([_row(node, value, axis, k) for k in rows] for rows in (first, last))
+            joined = [*above, value, *below]
+            shape = list(shape_of(value))
+            shape[axis] += before + after
+            name = f"{node.outputs[0].name}_{mode}{axis}"
+            value = new_node(node, "Concat", joined, {"axis": axis}, name=name, shape=shape).outputs[0]
+    replace(node, value)
+    return True
+
+
+def _row(node: ir.Node, value: ir.Value, axis: int, k: int) -> ir.Value:
+    return slice_of(node, value, axis, k, k + 1, f"{value.name}_row{axis}_{k}")
 
 
 def _absorb_pad(node: ir.Node) -> bool:

@@ -48,7 +48,7 @@ def _split(node: ir.Node) -> None:
         sizes = [min(each, size - k * each) for k in range(parts)]
     start, taken = 0, []
     for output, size in zip(node.outputs, sizes, strict=True):
-        taken.append((output, _slice(node, x, axis, start, start + size, str(output.name))))
+        taken.append((output, slice_of(node, x, axis, start, start + size, str(output.name))))
         start += size
     for output, value in taken:
         output.replace_all_uses_with(value, replace_graph_outputs=True)
@@ -63,14 +63,15 @@ def _gather(node: ir.Node) -> None:
     flat = indices.reshape(-1) % shape_of(x)[axis]
     if indices.ndim > 1 or not len(flat) or (np.diff(flat) != 1).any():
         raise unsupported(node, "its indices do not count up by one", "Take slices, and join them with cat.")
-    part = _slice(node, x, axis, int(flat[0]), int(flat[-1]) + 1, str(y.name))
+    part = slice_of(node, x, axis, int(flat[0]), int(flat[-1]) + 1, str(y.name))
     if indices.ndim == 0:
         shape = add_initializer(graph_of(node), f"{y.name}_shape", np.array(shape_of(y), np.int64))
         part = new_node(node, "Reshape", [part, shape], name=f"{y.name}_alone", shape=shape_of(y)).outputs[0]
     take_over(node, part)
 
 
-def _slice(node: ir.Node, x: ir.Value, axis: int, start: int, end: int, name: str) -> ir.Value:
+def slice_of(node: ir.Node, x: ir.Value, axis: int, start: int, end: int, name: str) -> ir.Value:
+    """`x[start:end]` along one axis, put in front of `node`; its name begins with `name`."""
     columns = (("starts", start), ("ends", end), ("axes", axis % len(shape_of(x))), ("steps", 1))
     inputs = [add_initializer(graph_of(node), f"{name}_{what}", np.array([k], np.int64)) for what, k in columns]
     shape = list(shape_of(x))

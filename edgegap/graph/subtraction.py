@@ -1,8 +1,9 @@
-"""Sub and Div in terms of Add and Mul, which have an exact int8 form.
+"""Sub, Div, Neg and Pow in terms of Add and Mul, which have an exact int8 form.
 
 Rules, for what is no affine map per channel:
     1. x - c and x / c by a constant are x + (-c) and x * (1 / c).
-    2. a - b is a + (-1) b. The product folds into the layer in front of b, or becomes a depthwise Conv (`fold_affine`).
+    2. -x is (-1) x, and x to the power of 2 is x * x.
+    3. a - b is a + (-1) b. The product folds into the layer in front of b, or becomes a depthwise Conv (`fold_affine`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ def rewrite_subtraction(model: ir.Model) -> bool:
     """Apply the rules above in place; says whether anything changed."""
     changed = False
     for node in model.graph:
+        if node.op_type == "Neg":
+            _multiply(node, add_initializer(graph_of(node), f"{node.outputs[0].name}_minus", np.array(-1, np.float32)))
+            changed = True
+        elif node.op_type == "Pow" and (power := constant(node.inputs[1])) is not None and (power == 2).all():
+            _multiply(node, operand(node))
+            changed = True
         if node.op_type not in ("Sub", "Div"):
             continue
         graph, (x, y), name = graph_of(node), (operand(node), operand(node, 1)), str(node.outputs[0].name)
@@ -35,3 +42,10 @@ def rewrite_subtraction(model: ir.Model) -> bool:
         take_over(node, new.outputs[0])
         changed = True
     return changed
+
+
+def _multiply(node: ir.Node, factor: ir.Value) -> None:
+    y = node.outputs[0]
+    take_over(
+        node, new_node(node, "Mul", [operand(node), factor], name=f"{y.name}_product", shape=shape_of(y)).outputs[0]
+    )

@@ -48,7 +48,7 @@ def trace(network: torch.nn.Module, input_shape: tuple[int, int, int], spec: str
             f"returns a {type(output).__name__}, not one tensor", where=spec, hint="Return the logits only."
         )
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 network,
                 (example,),
@@ -83,7 +83,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]  # a generator behind a decorator
+def quiet():  # type: ignore[no-untyped-def]  # a generator behind a decorator
     """Keep the exporter's own chatter (optional packages that it did not find) off the terminal."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)

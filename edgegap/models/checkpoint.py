@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgegap.data import Preprocessing
 from edgegap.disk import disk_errors
-from edgegap.errors import EdgeGapError, WeightsError
+from edgegap.errors import EdgeGapError, MissingPackage, WeightsError
 from edgegap.models.catalogue import Arguments
 
 if TYPE_CHECKING:
@@ -23,7 +23,28 @@ FORMAT = "edgegap.checkpoint/1"
 
 MAKE_ROOM = "Make room there, or choose another file with -o."
 
+SAFETENSORS = ".safetensors"
+
 _NOT_WEIGHTS = "Save the weights alone: torch.save(network.state_dict(), path)."
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "network")
+"""Where training scripts put the state dict, beside the optimizer and the epoch."""
+
+_NAMED = 5
+"""How many keys an error names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A state dict from elsewhere.
+
+    Args:
+        state_dict: the weights, on the CPU.
+        under: the key of the file's dict that they sat under; None where the file is the state dict.
+    """
+
+    state_dict: dict[str, torch.Tensor]
+    under: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +101,27 @@ class Checkpoint:
                 partial.unlink(missing_ok=True)
 
 
-def read_weights(path: Path) -> Checkpoint | dict[str, torch.Tensor]:
-    """A checkpoint, or a plain state dict.
+def read_weights(path: Path) -> Checkpoint | Weights:
+    """A checkpoint, a state dict (alone, or in the dict that a training script saved), or a `.safetensors` file.
 
     Raises:
-        WeightsError: no such file, neither of both, or a checkpoint of another version or with something missing.
+        MissingPackage: safetensors is not installed.
+        WeightsError: no such file, none of these, or a checkpoint of another version or with something missing.
     """
+    content = _read(path)
+    if isinstance(content, dict) and isinstance(content.get("format"), str):
+        return _checkpoint(content, path)
+    if _is_state_dict(content):
+        return Weights(content)
+    for key in _WRAPPERS if isinstance(content, dict) else ():
+        if _is_state_dict(content.get(key)) and content[key]:
+            return Weights(content[key], key)
+    keys = f" (with {', '.join(map(str, list(content)[:_NAMED]))})" if isinstance(content, dict) else ""
+    what = f"holds a {type(content).__name__}{keys}, not a state dict"
+    raise WeightsError(what, where=str(path), hint=_NOT_WEIGHTS)
+
+
+def _read(path: Path) -> Any:
     import torch  # noqa: PLC0415  # slow to import
 
     try:
@@ -93,17 +129,26 @@ def read_weights(path: Path) -> Checkpoint | dict[str, torch.Tensor]:
     except OSError as error:
         raise WeightsError(f"cannot be read: {error.strerror}", where=str(path)) from error
     with file:
+        if path.suffix == SAFETENSORS:
+            return _read_safetensors(path)
         try:
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged file raises whatever zipfile, pickle or torch happens to meet
             what = "is not a state dict that can be loaded without running code"
             raise WeightsError(what, where=str(path), hint=_NOT_WEIGHTS) from error
-    if isinstance(content, dict) and isinstance(content.get("format"), str):
-        return _checkpoint(content, path)
-    if not isinstance(content, dict) or not _is_state_dict(content):
-        what = f"holds a {type(content).__name__}, not a state dict"
-        raise WeightsError(what, where=str(path), hint=_NOT_WEIGHTS)
-    return content
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        from safetensors.torch import load_file  # noqa: PLC0415  # part of the torch extra
+    except ImportError as error:
+        hint = "pip install 'edgegap[torch]', or save the weights with torch.save."
+        raise MissingPackage("a .safetensors file needs safetensors", where=str(path), hint=hint) from error
+    try:
+        return load_file(path)
+    except Exception as error:  # its own class for a damaged header; torch's for a type that torch lacks
+        hint = "Save or copy it again."
+        raise WeightsError(f"is not a safetensors file, or is damaged: {error}", where=str(path), hint=hint) from error
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

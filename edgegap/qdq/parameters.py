@@ -10,7 +10,16 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.errors import UnsupportedOpError
-from edgegap.graph.nodes import attribute, constant, describe, operand, required_constant, unsupported
+from edgegap.graph.nodes import (
+    add_initializer,
+    attribute,
+    constant,
+    describe,
+    graph_of,
+    operand,
+    required_constant,
+    unsupported,
+)
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.signed import unsigned
 
@@ -32,20 +41,41 @@ class Affine:
     axis: int
 
 
+def state_zero_point(node: ir.Node) -> None:
+    """Give a QuantizeLinear or DequantizeLinear node the zero point that it leaves out: 0, of the integers' type.
+
+    A QuantizeLinear makes uint8 then, or since opset 21 what its `output_dtype` says. Integers have the type of the
+    constant, or of the QuantizeLinear that they come from.
+    """
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        zero = np.zeros(required_constant(node, 1, "scale").shape, _integers_of(node))
+        node.resize_inputs(3)
+        node.replace_input_with(2, add_initializer(graph_of(node), f"{node.outputs[0].name}_zero_point", zero))
+    node.attributes.pop("output_dtype", None)
+
+
+def _integers_of(node: ir.Node | None) -> np.dtype[Any]:
+    while node is not None and node.op_type != "QuantizeLinear":
+        integers = constant(operand(node))
+        if integers is not None:
+            return integers.dtype
+        node = operand(node).producer()
+    zero = None if node is None or len(node.inputs) < 3 else constant(node.inputs[2])
+    if zero is not None:
+        return zero.dtype
+    stated = 0 if node is None else attribute(node, "output_dtype", 0)
+    return ir.DataType(stated or ir.DataType.UINT8).numpy()
+
+
 def affine_of(node: ir.Node) -> Affine:
-    """The parameters of a QuantizeLinear or DequantizeLinear node.
+    """The parameters of a QuantizeLinear or DequantizeLinear node with a zero point.
 
     Raises:
         UnsupportedOpError: other types than int8, uint8 and (of biases) int32, a scale that is not a positive float32,
             parameters that are computed at run time, or one scale per block.
     """
     scale = required_constant(node, 1, "scale")
-    zero = constant(node.inputs[2]) if len(node.inputs) > 2 else None
-    if len(node.inputs) > 2 and node.inputs[2] is not None:
-        zero = required_constant(node, 2, "zero point")
-    if zero is None:
-        integers = constant(operand(node)) if node.op_type == "DequantizeLinear" else None
-        zero = np.zeros(scale.shape, np.uint8 if integers is None else integers.dtype)
+    zero = required_constant(node, 2, "zero point")
     dtype = ir.tensor(zero).dtype.name.lower()
     if dtype not in ("int8", "uint8", "int32") or (dtype == "int32" and node.op_type == "QuantizeLinear"):
         raise unsupported(node, f"its integers are {dtype}", _EIGHT_BITS)

@@ -29,7 +29,7 @@ from edgegap.graph.nodes import (
     unsupported,
 )
 from edgegap.graph.shapes import bind_input
-from edgegap.qdq.parameters import affine_of, dequantized, grid_of_activation, quantized
+from edgegap.qdq.parameters import affine_of, dequantized, grid_of_activation, quantized, state_zero_point
 from edgegap.quantize.lower import PASSING
 
 PAIR = ("QuantizeLinear", "DequantizeLinear")
@@ -92,6 +92,7 @@ def read_qdq(model: ir.Model, input_shape: tuple[int, ...]) -> Qdq:
     for node in model.graph:
         if node.op_type in PAIR:
             node.domain = ""
+            state_zero_point(node)
             affine_of(node)
         _check_form(node)
     _integers_of_constants(model)

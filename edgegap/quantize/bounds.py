@@ -2,11 +2,11 @@
 
 Every op of the normal form is exact (bound 0), some of them under a condition on their scales:
 
-    Conv, Gemm, Concat, MaxPool, Pad, Slice, Flatten, Reshape, Transpose   always
+    Conv, Gemm, Concat, MaxPool, Pad, Slice, Flatten, Reshape, Resize, Transpose   always
     Add                 where its scales are tie-free (`snap.add_is_tie_free`), else 1
     GlobalAveragePool   where its scales are tie-free (`snap.ratio_is_tie_free`), else 1
     Mul                 likewise
-    Elu, Sigmoid, Tanh  where none of their 256 results lies near a tie (`functions.tie_distance`), else 1
+    Elu, Gelu, Sigmoid, Tanh   where none of their 256 results lies near a tie (`functions.tie_distance`), else 1
     QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
 
 A layer that stays in float has no bound: it is computed from identical integers, in an order that each runtime chooses.

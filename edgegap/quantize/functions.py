@@ -20,8 +20,14 @@ def _elu(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
+def _gelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    y: NDArray[np.float64] = x * special.ndtr(x)
+    return y
+
+
 FUNCTIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "Elu": _elu,
+    "Gelu": _gelu,
     "Sigmoid": special.expit,
     "Tanh": np.tanh,
 }

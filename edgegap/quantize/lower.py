@@ -36,7 +36,7 @@ CLIPPING = frozenset({"Conv", "Gemm", "Add", "Mul", "GlobalAveragePool"})
 ARITHMETIC = CLIPPING | FUNCTIONS.keys()
 """Ops that compute new values, and so have a grid of their own."""
 
-PASSING = frozenset({"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Transpose"})
+PASSING = frozenset({"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Resize", "Transpose"})
 """Ops that only move integers, and so keep the grid of their input."""
 
 ACTIVATIONS = frozenset({"Relu", "Clip"})

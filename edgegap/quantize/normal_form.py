@@ -22,7 +22,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import NameFixPass
 
-from edgegap.graph.nodes import OPSET, constant, operand, required_constant, shape_of, unsupported
+from edgegap.graph.nodes import IR_VERSION, constant, operand, required_constant, shape_of, unsupported
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.classes import limits_of
 from edgegap.quantize.floats import LINEAR, real_values
@@ -31,9 +31,6 @@ from edgegap.quantize.parameters import Grid
 from edgegap.quantize.weights import LinearParameters
 
 Io = Literal["float", "int8"]
-
-IR_VERSION = 8
-"""The IR version that came with opset 18."""
 
 
 def write_normal_form(
@@ -75,7 +72,7 @@ def write_normal_form(
         [result],
         nodes=writer.nodes,
         initializers=list(writer.initializers.values()),
-        opset_imports={"": OPSET},
+        opset_imports={"": model.graph.opset_imports[""]},
         name=model.graph.name or "network",
     )
     written = ir.Model(graph, ir_version=IR_VERSION, producer_name="edgegap")

@@ -52,7 +52,8 @@ def observe(model: ir.Model, batches: Iterable[NDArray[np.float32]], *, detailed
     logits = {str(value.name) for value in values if _is_output(value)}
     for batch in batches:
         statistics[source].update(batch, detailed=detailed)
-        for value, array in zip(values, runner.run(names, {source: batch}), strict=True):
+        computed = runner.run(names, {source: batch}) if names else []  # none: a network that only moves values
+        for value, array in zip(values, computed, strict=True):
             tracked = statistics[str(value.name)]
             tracked.update(array, detailed=detailed, logits=value.name in logits)
             if not np.isfinite(tracked.hi - tracked.lo):

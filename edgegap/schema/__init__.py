@@ -17,7 +17,20 @@ from jsonschema.exceptions import best_match
 
 from edgegap.errors import BundleError
 
-Kind = Literal["manifest", "quantization", "export", "check", "bench", "explain", "doctor", "train", "qat", "gap"]
+Kind = Literal[
+    "manifest",
+    "quantization",
+    "export",
+    "dry_run",
+    "ops",
+    "check",
+    "bench",
+    "explain",
+    "doctor",
+    "train",
+    "qat",
+    "gap",
+]
 
 __all__ = ["Kind", "read_record", "schema"]
 
@@ -72,5 +85,7 @@ def _place(path: Any) -> str:
 
 
 def _hint(kind: Kind) -> str:
-    verb = {"manifest": "export", "quantization": "export", "qat": "train --qat"}.get(kind, kind)
+    verb = {"manifest": "export", "quantization": "export", "qat": "train --qat", "dry_run": "export --dry-run"}.get(
+        kind, kind
+    )
     return f"Move it away, and make it again with `edgegap {verb}`."

@@ -28,8 +28,8 @@ Layout = tuple[int, ...]
 
 NHWC: Layout = (0, 2, 3, 1)
 
-_SPATIAL = frozenset({"AveragePool", "Conv", "GlobalAveragePool", "MaxPool"})
-_ONE_TO_ONE = frozenset({"Clip", "DequantizeLinear", "Elu", "QuantizeLinear", "Relu", "Sigmoid", "Tanh"})
+_SPATIAL = frozenset({"AveragePool", "Conv", "GlobalAveragePool", "MaxPool", "Resize"})
+_ONE_TO_ONE = frozenset({"Clip", "DequantizeLinear", "Elu", "Gelu", "QuantizeLinear", "Relu", "Sigmoid", "Tanh"})
 
 
 @dataclass

@@ -18,7 +18,7 @@ from edgegap.errors import ModelError
 from edgegap.graph.nodes import attribute, constant, operand, required_constant, sole_consumer, unsupported
 from edgegap.tflite.flatbuffer import Quantization
 
-_ARITHMETIC = frozenset({"Add", "Conv", "Elu", "Gemm", "GlobalAveragePool", "Mul", "Sigmoid", "Tanh"})
+_ARITHMETIC = frozenset({"Add", "Conv", "Elu", "Gelu", "Gemm", "GlobalAveragePool", "Mul", "Sigmoid", "Tanh"})
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ def write_tflite(model: ir.Model, *, description: str = "written by EdgeGAP") ->
             raise unsupported(
                 node,
                 f"EdgeGAP has no TFLite spelling for {op}",
-                "'edgegap ops list' shows what can be written; replace the op, or export with --format onnx only.",
+                "'edgegap ops' shows what can be written; replace the op, or export with --format onnx only.",
             )
     writer = Writer(graph)
     inputs = [writer.define(value) for value in graph.inputs if not value.is_initializer()]

@@ -86,7 +86,8 @@ def replace_head(settings: GapSettings, progress: Progress, on_epoch: OnEpoch) -
         raise InputError("an .onnx file cannot be trained", where=settings.model, hint=hint)
     outputs = Outputs(settings.output)
     outputs.check(force=settings.force)
-    network = build(settings.model, settings.weights)
+    said: list[str] = []
+    network = build(settings.model, settings.weights, say=said.append)
     torch.set_num_threads(threads)  # one is enough for `build`
     checkpoint = checkpoint_of(settings.model, settings.weights)
     preprocessing = _preprocessing(settings, checkpoint)
@@ -131,7 +132,7 @@ def replace_head(settings: GapSettings, progress: Progress, on_epoch: OnEpoch) -
         "mcnemar_p": mcnemar_p(lost, won),
         "seconds": round(time.perf_counter() - began, 3),
     }
-    return Operated(record, _notices(settings, data))
+    return Operated(record, (*said, *_notices(settings, data)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,10 +73,11 @@ def test_without_int8_only_the_float_pair_is_written(tiny_onnx: Path, tmp_path: 
     assert manifest_of(tmp_path / "out")["io"] is None
 
 
-@pytest.mark.parametrize("opset", [17, 18, 19, 20])
+@pytest.mark.parametrize("opset", [13, 17, 18, 20, 21, 23])
 def test_an_onnx_file_of_each_opset_is_exported(tmp_path: Path, opset: int) -> None:
     exported(write_onnx(tmp_path / "net.onnx", opset=opset), "-o", tmp_path / "out")
     assert onnx.load(tmp_path / "out" / "float.onnx").opset_import[0].version == 18
+    assert onnx.load(tmp_path / "out" / "float.onnx").ir_version == 8
 
 
 def test_a_dynamic_batch_is_bound_to_one_with_a_notice(tmp_path: Path) -> None:

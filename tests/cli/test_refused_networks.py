@@ -61,13 +61,13 @@ def test_an_onnx_file_whose_external_data_is_missing(out: Path, tmp_path: Path) 
     refused("export", tmp_path / "net.onnx", "-o", tmp_path / "again", words=("net.onnx", "net.data"))
 
 
-@pytest.mark.parametrize("opset", [9, 16, 21])
+@pytest.mark.parametrize("opset", [9, 12, 24])
 def test_an_opset_that_is_not_read(out: Path, tmp_path: Path, opset: int) -> None:
     net = write_onnx(tmp_path / "net.onnx", opset=opset)
-    refused("export", net, "-o", out, words=("net.onnx", f"opset {opset}", "17 to 20"))
+    refused("export", net, "-o", out, words=("net.onnx", f"opset {opset}", "13 to 23"))
 
 
-@pytest.mark.parametrize(("op", "advice"), [("Sigmoid", "ReLU"), ("Softmax", "logits")])
+@pytest.mark.parametrize(("op", "advice"), [("Softplus", "ReLU"), ("Softmax", "logits")])
 def test_an_op_without_an_int8_form_names_its_node_and_what_to_try(
     out: Path, tmp_path: Path, op: str, advice: str
 ) -> None:
@@ -76,8 +76,8 @@ def test_an_op_without_an_int8_form_names_its_node_and_what_to_try(
 
 
 def test_an_op_inside_a_torch_module_names_the_module(home: Path, out: Path) -> None:
-    net = f"{home / 'digits_net.py'}:Sigmoids"
-    refused("export", net, "--input-shape", "1,8,8", "-o", out, words=("Sigmoid", "gate.1", "ReLU"))
+    net = f"{home / 'digits_net.py'}:Softpluses"
+    refused("export", net, "--input-shape", "1,8,8", "-o", out, words=("Softplus", "gate.1", "ReLU"))
 
 
 def test_a_quantized_network_that_takes_integers(integers: Path, out: Path) -> None:
@@ -219,11 +219,9 @@ def test_code_in_a_pickle_does_not_run(factory: str, tmp_path: Path, out: Path) 
     assert not mark.exists()
 
 
-def test_a_checkpoint_around_the_state_dict(factory: str, state: dict[str, Any], tmp_path: Path, out: Path) -> None:
+def test_a_list_around_the_state_dict(factory: str, state: dict[str, Any], tmp_path: Path, out: Path) -> None:
     import torch  # noqa: PLC0415  # slow to import
 
-    torch.save({"epoch": 3, "state_dict": state}, tmp_path / "checkpoint.pt")
-    refused_weights(factory, tmp_path / "checkpoint.pt", out, ("not a state dict", "state_dict"))
     torch.save([state], tmp_path / "list.pt")
     refused_weights(factory, tmp_path / "list.pt", out, ("list",))
 
@@ -237,8 +235,6 @@ def test_keys_that_are_missing_or_too_many_are_named(
     refused_weights(factory, tmp_path / "few.pt", out, ("lacks 3.weight", "trained with"))
     torch.save(state | {f"head.{k}": torch.zeros(1) for k in range(9)}, tmp_path / "many.pt")
     refused_weights(factory, tmp_path / "many.pt", out, ("head.0, head.1, head.2 and 6 more",))
-    torch.save({f"module.{key}": value for key, value in state.items()}, tmp_path / "prefixed.pt")
-    refused_weights(factory, tmp_path / "prefixed.pt", out, ("0.weight", "module.0.weight"))
 
 
 def test_other_shapes_are_named(factory: str, state: dict[str, Any], tmp_path: Path, out: Path) -> None:
@@ -264,8 +260,8 @@ def test_weights_that_are_not_finite_are_named(
 def test_nothing_is_left_behind_by_a_refusal(tmp_path: Path, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    net = write_onnx(tmp_path / "net.onnx", tail="Sigmoid")
+    net = write_onnx(tmp_path / "net.onnx", tail="Softplus")
     data = write_npz(tmp_path / "data.npz", 8)
-    refused("export", net, "--int8", "--calib", data, "--preprocess", "unit", "-o", tmp_path / "out", words="Sigmoid")
+    refused("export", net, "--int8", "--calib", data, "--preprocess", "unit", "-o", tmp_path / "out", words="Softplus")
     assert left_behind(tmp_path) == ["data.npz", "net.onnx", "tmp"]
     assert not left_behind(tmp_path / "tmp")

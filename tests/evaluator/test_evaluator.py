@@ -51,6 +51,8 @@ BODIES = {
         "AveragePool", [x], kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1
     ),
     "elu": lambda net, x: net.op("Elu", [net.conv(x, (4, 4, 1, 1))]),
+    "gelu": lambda net, x: net.op("Gelu", [net.conv(x, (4, 4, 1, 1))]),
+    "resize": lambda net, x: net.op("Resize", [x, "", net.constant(np.float32([1, 1, 2, 3]))], mode="nearest"),
     "hard swish": lambda net, x: net.op("HardSwish", [net.conv(x, (4, 4, 1, 1))]),
     "sigmoid": lambda net, x: net.op("Sigmoid", [net.conv(x, (4, 4, 1, 1))]),
     "tanh": lambda net, x: net.op("Tanh", [net.conv(x, (4, 4, 1, 1))]),
@@ -68,7 +70,7 @@ BODIES = {
 def canonical(body: str) -> ir.Model:
     net = Net(SHAPE)
     x = net.op("Relu", [net.conv(net.x, (4, 4, 1, 1))]) if "max pool" not in body else net.x
-    return canonicalize(ir.from_proto(net.in_opset(BODIES[body](net, x), 18)), SHAPE)
+    return canonicalize(ir.from_proto(net.in_opset(BODIES[body](net, x), 20)), SHAPE)
 
 
 def images(count: int) -> np.ndarray:

@@ -140,7 +140,7 @@ ROWS: dict[str, Any] = {"x": "float[2,4,6]", "shape": (2, 4, 6), "g": normal(4) 
         ("a = Relu(x) y = Softplus(a)", {}, "Softplus", "ReLU"),
         ("a = Relu(x) y = Selu(a)", {}, "Selu", "ELU"),
         ("a = Relu(x) y = Sqrt(a)", {}, "Sqrt", "one of: Add,"),
-        ("a = Relu(x) y = ReduceMean(a, c)", {"c": ints(1)}, "ReduceMean", "at.y"),
+        ("a = Relu(x) y = ReduceMean(a, c)", {"c": ints(2)}, "ReduceMean", "at.y"),
         ("a = Relu(x) y = Squeeze(a)", {"x": "float[1,4,1,1]", "shape": (1, 4, 1, 1)}, "Squeeze", "flatten(1)"),
         ("s = Squeeze(x, one) y = LSTM<hidden_size=3>(s, v, u)", LSTM, "LSTM", "one of"),
         ("a = Relu(x) y = BatchNormalization(a, g, g, g, g)", ROWS, "BatchNormalization", "one of"),

@@ -110,7 +110,7 @@ def test_a_matmul_of_two_activations_or_of_maps_stays() -> None:
 @pytest.mark.parametrize(
     ("body", "x", "what"),
     [
-        ("y = Conv(x, w)", "float[1,4,9]", "1 spatial dimensions"),
+        ("y = Conv(x, deep)", "float[1,4,9,9,9]", "3 spatial dimensions"),
         ("a = Relu(w) y = Conv(x, a)", "float[1,4,9]", "weight is computed at run time"),
         ("a = Relu(w) y = Gemm(x, a)", "float[2,4]", "weight is computed at run time"),
         ("y = Gemm<transA=1>(x, v)", "float[4,2]", "transA"),
@@ -119,7 +119,7 @@ def test_a_matmul_of_two_activations_or_of_maps_stays() -> None:
 def test_what_cannot_be_written_so_is_refused_naming_the_node(body: str, x: str, what: str) -> None:
     w = normal(5, 4, 3) if "Conv" in body else normal(4, 5)
     with pytest.raises(UnsupportedOpError, match=what) as caught:
-        normalize_linear(ready(body, x=x, w=w, v=normal(4, 5)))
+        normalize_linear(ready(body, x=x, w=w, v=normal(4, 5), deep=normal(5, 4, 3, 3, 3)))
     assert "'make_y' (module at.y)" in str(caught.value.where)
     assert caught.value.hint
 
@@ -129,13 +129,13 @@ def test_a_bias_computed_at_run_time_is_refused() -> None:
         normalize_linear(ready("a = Relu(b) y = Conv(x, w, a)", w=normal(5, 4, 3, 3), b=normal(5)))
 
 
-def test_padding_in_front_of_a_convolution_of_one_dimension_is_refused_as_one_too() -> None:
+def test_padding_in_front_of_a_convolution_of_one_dimension_stays_a_pad() -> None:
     model = ready(
         "a = Pad(x, p) y = Conv<pads=[0,0]>(a, w)", x="float[1,4,9]", w=normal(5, 4, 3), p=ints(0, 0, 2, 0, 0, 0)
     )
     assert normalize_padding(model) is False
-    with pytest.raises(UnsupportedOpError, match="1 spatial dimensions"):
-        normalize_linear(model)
+    assert normalize_linear(model)
+    assert ops(model) == ["Pad", "Reshape", "Conv", "Reshape"]
 
 
 def test_a_bias_per_image_is_refused() -> None:

@@ -13,7 +13,7 @@ from edgegap.data import PRESETS
 from edgegap.errors import DiskError, InputError, WeightsError
 from edgegap.graph.factory import build, checkpoint_of
 from edgegap.models import Arguments, Checkpoint, build_network, read_checkpoint
-from edgegap.models.checkpoint import FORMAT, read_weights
+from edgegap.models.checkpoint import FORMAT, Weights, read_weights
 
 ARGUMENTS = Arguments((1, 8, 8), 4)
 
@@ -66,7 +66,7 @@ def test_a_network_is_built_from_the_file_alone(saved: Path) -> None:
 def test_a_network_of_the_zoo_takes_a_plain_state_dict_too(tmp_path: Path) -> None:
     network = build_network("nin_tiny", Arguments((1, 8, 8), 10))
     torch.save(network.state_dict(), tmp_path / "state.pt")
-    assert isinstance(read_weights(tmp_path / "state.pt"), dict)
+    assert isinstance(read_weights(tmp_path / "state.pt"), Weights)
     assert torch.equal(next(build("zoo:nin_tiny", tmp_path / "state.pt").parameters()), next(network.parameters()))
 
 
@@ -93,7 +93,7 @@ def test_a_checkpoint_chooses_no_code_that_runs_here(saved: Path) -> None:
     ("changes", "reason"),
     [
         ({"format": "edgegap.checkpoint/9"}, "format 'edgegap.checkpoint/9'"),
-        ({"format": ...}, "not a state dict"),
+        ({"format": ...}, "plain state dict"),
         ({"architecture": ...}, "damaged checkpoint"),
         ({"architecture": {"model": "zoo:nin_tiny", "arguments": {"head": "gap"}, "gap_head": False}}, "damaged"),
         ({"state_dict": {"weight": 1}}, "damaged checkpoint"),

@@ -181,6 +181,7 @@ def float_arithmetic(model: onnx.ModelProto) -> list[str]:
         "Split",
         "Flatten",
         "Reshape",
+        "Resize",
         "Transpose",
     }
     integer = {"QuantizeLinear", "DequantizeLinear", "QGemm", *moving}

@@ -18,7 +18,8 @@ from edgegap.quantize.verify import grid_of
 from .harness import Net, check
 from .seeded import few
 
-IN_FLOAT = {"Sigmoid": (), "Tanh": ("Tanh",), "Elu": ("Elu",)}
+IN_FLOAT = {"Sigmoid": (), "Tanh": ("Tanh",), "Elu": ("Elu",), "Gelu": ("Gelu",)}
+OUTSIDE = {"Sigmoid": (), "Tanh": (), "Elu": (), "Gelu": ("GELU",)}
 
 ops = pytest.mark.parametrize("op", FUNCTIONS)
 
@@ -28,14 +29,14 @@ ops = pytest.mark.parametrize("op", FUNCTIONS)
 def test_behind_a_conv_it_is_exact(op: str, seed: int) -> None:
     net = Net((4, 3, 16, 16), seed=seed)
     x = net.conv(net.x, (5, 3, 3, 3))
-    check(net, net.op(op, [x]), of=[x], in_float=IN_FLOAT[op])
+    check(net, net.op(op, [x]), of=[x], in_float=IN_FLOAT[op], outside=OUTSIDE[op], opset=20)
 
 
 @ops
 def test_no_integer_that_can_come_in_lies_near_a_tie(op: str) -> None:
     net = Net((4, 3, 16, 16))
     x = net.signed_map(5)
-    checked = check(net, net.op(op, [x]), of=[x], in_float=IN_FLOAT[op])
+    checked = check(net, net.op(op, [x]), of=[x], in_float=IN_FLOAT[op], outside=OUTSIDE[op], opset=20)
     (node,) = [n for n in checked.quantized.model.graph if n.op_type == op]
     source, result = grid_of(node.inputs[0]), grid_of(node.outputs[0].consumers()[0].outputs[0])
     assert source is not None
@@ -46,7 +47,7 @@ def test_no_integer_that_can_come_in_lies_near_a_tie(op: str) -> None:
 @ops
 def test_of_the_input_it_is_exact(op: str) -> None:
     net = Net()
-    check(net, net.op(op, [net.x]), of=["x"], in_float=IN_FLOAT[op])
+    check(net, net.op(op, [net.x]), of=["x"], in_float=IN_FLOAT[op], outside=OUTSIDE[op], opset=20)
 
 
 @ops
@@ -54,7 +55,7 @@ def test_of_a_sum_it_is_exact(op: str) -> None:
     """The grid of a sum is snapped, so that the function reads a copy that may be nudged."""
     net = Net()
     y = net.op("Add", [net.signed_map(5), net.signed_map(5)])
-    check(net, net.op("Add", [y, net.op(op, [y])]), in_float=IN_FLOAT[op])
+    check(net, net.op("Add", [y, net.op(op, [y])]), in_float=IN_FLOAT[op], outside=OUTSIDE[op], opset=20)
 
 
 @ops
@@ -62,7 +63,7 @@ def test_of_an_average_and_of_vectors_it_is_exact(op: str) -> None:
     net = Net((16, 3, 4, 5))
     x = net.op("GlobalAveragePool", [net.signed_map(6)])
     y = net.gemm(net.op("Flatten", [net.op(op, [x])]), 30, 6)
-    check(net, net.op(op, [y]), of=[x, y], in_float=IN_FLOAT[op] * 2)
+    check(net, net.op(op, [y]), of=[x, y], in_float=IN_FLOAT[op] * 2, outside=OUTSIDE[op] * 2, opset=20)
 
 
 @ops
@@ -70,7 +71,7 @@ def test_behind_another_function_and_in_front_of_an_activation_it_is_exact(op: s
     net = Net((4, 3, 12, 12))
     x = net.signed_map(4)
     y = net.op(op, [net.op("Tanh", [x])])
-    check(net, net.op("Relu", [y]), in_float=("Tanh", *IN_FLOAT[op]), of=[x, y])
+    check(net, net.op("Relu", [y]), in_float=("Tanh", *IN_FLOAT[op]), outside=OUTSIDE[op], opset=20, of=[x, y])
 
 
 @ops
@@ -78,7 +79,14 @@ def test_joined_with_other_values_it_is_exact(op: str) -> None:
     net = Net()
     x = net.signed_map(3)
     y = net.op(op, [x])
-    check(net, net.op("Concat", [y, net.signed_map(2), y], axis=1), of=[x], in_float=IN_FLOAT[op])
+    check(
+        net,
+        net.op("Concat", [y, net.signed_map(2), y], axis=1),
+        of=[x],
+        in_float=IN_FLOAT[op],
+        outside=OUTSIDE[op],
+        opset=20,
+    )
 
 
 def test_two_functions_of_one_value_are_exact() -> None:
@@ -103,6 +111,48 @@ def test_an_elu_of_another_alpha_is_refused() -> None:
 
 def test_functions_do_not_take_in_the_activation_behind_them() -> None:
     assert not FUNCTIONS.keys() & CLIPPING
+
+
+SPELLINGS = {
+    "of torch": lambda net, x: net.op(
+        "Mul", [x, net.op("Mul", [half(net), net.op("Add", [erf(net, x, "Div", 2**0.5), one(net)])])]
+    ),
+    "of older exporters": lambda net, x: net.op(
+        "Mul", [net.op("Mul", [x, net.op("Add", [one(net), erf(net, x, "Mul", 0.5**0.5)])]), half(net)]
+    ),
+    "with the half first": lambda net, x: net.op(
+        "Mul", [net.op("Mul", [half(net), x]), net.op("Add", [erf(net, x, "Div", 2**0.5), one(net)])]
+    ),
+    "of opset 20": lambda net, x: net.op("Gelu", [x]),
+}
+
+
+def half(net: Net) -> str:
+    return net.constant(np.float32(0.5))
+
+
+def one(net: Net) -> str:
+    return net.constant(np.float32(1))
+
+
+def erf(net: Net, x: str, op: str, by: float) -> str:
+    return net.op("Erf", [net.op(op, [x, net.constant(np.float32(by))])])
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_spelling_of_gelu_is_one_op(spelling: str) -> None:
+    net = Net()
+    x = net.signed_map(5)
+    checked = check(net, SPELLINGS[spelling](net, x), of=[x], in_float=["Gelu"], outside=["GELU"], opset=20)
+    assert checked.ops() == ["Conv", "Gelu"]
+
+
+def test_what_is_not_quite_gelu_is_refused() -> None:
+    net = Net()
+    x = net.signed_map(5)
+    y = net.op("Mul", [x, net.op("Add", [erf(net, x, "Div", 2.0), one(net)])])
+    with pytest.raises(UnsupportedOpError, match="Erf"):
+        check(net, y)
 
 
 def test_the_largest_error_of_a_function_is_half_a_step() -> None:

@@ -66,3 +66,21 @@ def test_a_slope_above_one_is_refused() -> None:
     net = Net()
     with pytest.raises(UnsupportedOpError, match=r"slope is 1\.5"):
         check(net, net.op("LeakyRelu", [net.signed_map(3)], alpha=1.5))
+
+
+@pytest.mark.parametrize("constant_first", [False, True])
+def test_max_and_min_with_a_number_are_a_clip(constant_first: bool) -> None:
+    net = Net()
+    x = source = net.signed_map(5)
+    for op, end in (("Max", -1.0), ("Min", 2.0)):
+        inputs = [x, net.constant(np.float32([end]))]
+        x = net.op(op, inputs[::-1] if constant_first else inputs)
+    checked = check(net, x, of=[source])
+    assert checked.ops() == ["Conv", "Clip", "Clip"]
+
+
+def test_the_negative_and_the_square_are_exact() -> None:
+    net = Net()
+    x = net.signed_map(5)
+    square = net.op("Pow", [x, net.constant(np.float32(2))])
+    check(net, net.op("Add", [square, net.op("Neg", [x])]), lsb=8)

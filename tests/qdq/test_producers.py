@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 import pytest
+from onnx import TensorProto
 from ops.harness import RECIPE, Net
 
 from edgegap.graph.canonical import canonicalize
+from edgegap.graph.load import OPSETS
 from edgegap.quantize.quantize import quantize
 
 from .files import Imported, QdqNet, images_of, imported, table_of
 
 
-def check(net: QdqNet, output: str, *, off_file: int = 0) -> Imported:
+def check(net: QdqNet, output: str, *, off_file: int = 0, opset: int = 18) -> Imported:
     """Import, run, and compare: ours with LiteRT exactly, with the file in ONNX Runtime to within `off_file`."""
     images = images_of(net)
-    got = imported(net.file(output), images, None)
+    got = imported(net.file(output, opset), images, None)
     assert [found.where.split()[0] for found in got.inexact] == ["QuantizeLinear"], "no table was given"
     assert np.array_equal(got.ours, got.theirs)
     assert np.abs(got.ours - got.file).max() <= off_file
@@ -156,13 +158,33 @@ def test_an_integer_bias_beyond_what_float32_holds_is_kept() -> None:
     assert any(np.array_equal(array, integers) for array in biases)
 
 
-@pytest.mark.parametrize("opset", [17, 19, 20])
-def test_other_opsets_are_read(opset: int) -> None:
+@pytest.mark.parametrize("opset", OPSETS)
+def test_every_opset_is_read(opset: int) -> None:
     net = QdqNet((1, 3, 8, 8))
-    y = net.pair(net.op("Conv", [net.pair(net.x, 0.02), net.weight((8, 3, 3, 3))]), 0.02)
-    images = images_of(net)
-    got = imported(net.file(y, opset), images, None)
-    assert np.array_equal(got.ours, got.theirs)
+    y = net.pair(net.op("Relu", [net.op("Conv", [net.pair(net.x, 0.02), net.weight((8, 3, 3, 3))])]), 0.02, 0)
+    if opset < 18:
+        mean = net.op("ReduceMean", [y], axes=[2, 3], keepdims=0)
+    else:
+        mean = net.op("ReduceMean", [y, net.constant(np.array([2, 3]))], keepdims=0)
+    got = check(net, net.pair(mean, 0.005, 0), opset=opset)
+    assert got.ops() == ["Conv", "GlobalAveragePool", "Flatten"]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_zero_point_left_out_is_0_of_the_type_that_the_file_states(signed: bool) -> None:
+    """int8 by `output_dtype`, which came with opset 21; else uint8."""
+    net = QdqNet((1, 3, 8, 8))
+    said = {"output_dtype": TensorProto.INT8} if signed else {}
+
+    def pair(x: str, scale: float) -> str:
+        step = net.constant(np.asarray(scale, np.float32))
+        return net.op("DequantizeLinear", [net.op("QuantizeLinear", [x, step], **said), step])
+
+    weight = net.op(
+        "DequantizeLinear",
+        [net.constant(net.rng.integers(-127, 128, (8, 3, 3, 3)).astype(np.int8)), net.parameters(0.003, 0, np.int8)[0]],
+    )
+    check(net, pair(net.op("Conv", [pair(net.x, 0.02), weight]), 0.02), opset=21, off_file=1)  # it computes in float
 
 
 def test_a_dynamic_batch_and_shapes_computed_from_it_are_bound() -> None:

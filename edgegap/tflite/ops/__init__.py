@@ -8,11 +8,11 @@ import onnx_ir as ir
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from edgegap.tflite.ops.boundary import dequantize, quantize
-from edgegap.tflite.ops.elementwise import add, clip, function, mul
+from edgegap.tflite.ops.elementwise import add, clip, function, gelu, mul
 from edgegap.tflite.ops.linear import conv, gemm
 from edgegap.tflite.ops.pad import pad
 from edgegap.tflite.ops.pool import average_pool, global_average_pool, max_pool
-from edgegap.tflite.ops.shape import concat, reshape, slice_, transpose
+from edgegap.tflite.ops.shape import concat, reshape, resize, slice_, transpose
 from edgegap.tflite.writer import Writer
 
 SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
@@ -24,6 +24,7 @@ SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
     "DequantizeLinear": dequantize,
     "Elu": function(BuiltinOperator.ELU),
     "Flatten": reshape,
+    "Gelu": gelu,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "HardSwish": function(BuiltinOperator.HARD_SWISH),
@@ -33,6 +34,7 @@ SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
     "QuantizeLinear": quantize,
     "Relu": clip,
     "Reshape": reshape,
+    "Resize": resize,
     "Sigmoid": function(BuiltinOperator.LOGISTIC),
     "Slice": slice_,
     "Tanh": function(BuiltinOperator.TANH),

@@ -32,10 +32,16 @@ def function(builtin: int) -> Callable[[ir.Node, Writer], None]:
     """An operator of one value without options."""
 
     def spell(node: ir.Node, w: Writer) -> None:
-        (x,) = w.operands(node)
-        w.builder.operator(builtin, [w.read(x)], [w.define(w.result(node))])
+        _unary(node, w, builtin)
 
     return spell
+
+
+def gelu(node: ir.Node, w: Writer) -> None:
+    """GELU, not approximated."""
+    options = schema.GeluOptionsT()
+    options.approximate = False
+    _unary(node, w, _Op.GELU, options)
 
 
 def clip(node: ir.Node, w: Writer) -> None:
@@ -57,6 +63,11 @@ def clip(node: ir.Node, w: Writer) -> None:
         bound = w.builder.constant(f"{y.name}_limit", np.full((1,) * len(w.builder.shape(tensor)), limit, np.float32))
         w.builder.operator(builtin, [tensor, bound], [into], schema.MaximumMinimumOptionsT())
         tensor = into
+
+
+def _unary(node: ir.Node, w: Writer, builtin: int, options: Any = None) -> None:
+    (x,) = w.operands(node)
+    w.builder.operator(builtin, [w.read(x)], [w.define(w.result(node))], options)
 
 
 def _binary(node: ir.Node, w: Writer, builtin: int, options: Any) -> None:

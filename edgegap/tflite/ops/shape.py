@@ -8,7 +8,7 @@ import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
 from edgegap.graph.nodes import attribute, constant, operand, required_constant, shape_of, unsupported
-from edgegap.tflite.layout import permuted
+from edgegap.tflite.layout import NHWC, permuted
 from edgegap.tflite.tensors import constant_of
 from edgegap.tflite.writer import Writer
 
@@ -53,6 +53,14 @@ def reshape(node: ir.Node, w: Writer) -> None:
     y = node.outputs[0]
     tensor = w.read(operand(node), w.layouts.reshaped_from[node])
     w.reshape(tensor, permuted(shape_of(y), w.layouts.axes[y]), str(y.name), into=w.define(y))
+
+
+def resize(node: ir.Node, w: Writer) -> None:
+    """RESIZE_NEAREST_NEIGHBOR, whose default repeats rows and columns."""
+    y = node.outputs[0]
+    inputs = [w.read(operand(node), NHWC), w.indices(f"{y.name}_size", shape_of(y)[2:])]
+    options = schema.ResizeNearestNeighborOptionsT()
+    w.builder.operator(schema.BuiltinOperator.RESIZE_NEAREST_NEIGHBOR, inputs, [w.define(y)], options)
 
 
 def transpose(node: ir.Node, w: Writer) -> None:
