@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,17 @@ from edgegap import __version__
 from edgegap.check.images import MAKE_ROOM, save_images
 from edgegap.data import Preprocessing, load_preprocessing, open_data
 from edgegap.disk import disk_errors, passing_folder
-from edgegap.errors import InternalError, ModelError, UnsupportedOpError
-from edgegap.export.model import load_model
+from edgegap.errors import ModelError, UnsupportedOpError
+from edgegap.export.model import Given, load_model, read_model
 from edgegap.export.rehearsal import pixel_table, rehearse
 from edgegap.export.settings import ExportSettings
 from edgegap.graph import canonical
-from edgegap.graph.factory import build, checkpoint_of
-from edgegap.graph.load import load_onnx, static_input_shape
+from edgegap.graph.factory import checkpoint_of
 from edgegap.graph.macs import macs_of
 from edgegap.graph.memory import peak_activations
 from edgegap.graph.nodes import module_path, shape_of
 from edgegap.graph.refusals import Refusal, find_node, refusals
 from edgegap.graph.shapes import bind_input, set_batch
-from edgegap.graph.trace import trace
 from edgegap.progress import Progress
 from edgegap.qdq import Qdq, import_qdq, is_quantized
 from edgegap.quantize.bounds import Inexact, inexact_ops
@@ -127,42 +124,25 @@ def _image_shape(
 def _read(
     settings: ExportSettings, seen: tuple[int, int, int] | None, trained: tuple[int, int, int] | None
 ) -> _Network:
+    given = read_model(settings.model, settings.weights, settings.input_shape, seen, trained, trust=settings.trust)
+    untouched = given.model.clone()
     try:
-        loaded = load_model(settings.model, settings.weights, settings.input_shape, seen, trained, trust=settings.trust)
+        loaded = load_model(given, settings.model)
     except UnsupportedOpError as error:
-        return _read_refused(settings, seen, trained, error)
+        return _all_refused(untouched, given, error)
     settings.check_fit(quantized=loaded.qdq is not None)
     return _Network(loaded.model, [], qdq=loaded.qdq, notices=loaded.notices)
 
 
-def _read_refused(
-    settings: ExportSettings,
-    seen: tuple[int, int, int] | None,
-    trained: tuple[int, int, int] | None,
-    error: UnsupportedOpError,
-) -> _Network:
+def _all_refused(model: ir.Model, given: Given, error: UnsupportedOpError) -> _Network:
     """All that is refused, where `error` was raised for the first node."""
-    model, shape = _as_given(settings, seen, trained)
     known = [Refusal.of(error, find_node(model, error))]
     foreign = any(node.domain not in ("", "ai.onnx") for node in model.graph)
-    if shape is None or foreign or is_quantized(model):
-        return _Network(None, known, complete=False)
-    bind_input(model, (1, *shape))
+    if foreign or is_quantized(model):
+        return _Network(None, known, complete=False, notices=given.notices)
+    bind_input(model, (1, *given.shape))
     refused, complete = refusals(model, _to_canonical)
-    return _Network(model, refused or known, complete=complete)
-
-
-def _as_given(
-    settings: ExportSettings, seen: tuple[int, int, int] | None, trained: tuple[int, int, int] | None
-) -> tuple[ir.Model, tuple[int, int, int] | None]:
-    """The network before any pass, and C, H, W of its input."""
-    if settings.model.endswith(".onnx"):
-        model = load_onnx(Path(settings.model))
-        return model, settings.input_shape or static_input_shape(model) or seen
-    shape = settings.input_shape or trained or seen
-    if shape is None:
-        raise InternalError("the network was read once without a size", where=settings.model)
-    return trace(build(settings.model, settings.weights, trust=settings.trust), shape, settings.model), shape
+    return _Network(model, refused or known, complete=complete, notices=given.notices)
 
 
 def _to_canonical(model: ir.Model) -> None:

@@ -24,7 +24,7 @@ from edgegap.errors import InternalError, MissingPackage, RuntimeFailure
 from edgegap.export.auto import recipes_of
 from edgegap.export.kept import evidence, float_layers, kept_notices
 from edgegap.export.loss import Seen, remedy
-from edgegap.export.model import FloatModel, load_model
+from edgegap.export.model import FloatModel, load_model, read_model
 from edgegap.export.prove import (
     KEPT_IN_FLOAT,
     Proof,
@@ -113,7 +113,8 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
         progress("reading the network", 0, None)
         seen = None if images is None else images.shape
         own = None if checkpoint is None else checkpoint.arguments.input_shape
-        network = load_model(settings.model, settings.weights, settings.input_shape, seen, own, trust=settings.trust)
+        given = read_model(settings.model, settings.weights, settings.input_shape, seen, own, trust=settings.trust)
+        network = load_model(given, settings.model)
         settings.check_fit(quantized=network.qdq is not None)
         sample = _sample(network, images, preprocessing, folder)
         network.check(sample.values(FLOAT_IMAGES))

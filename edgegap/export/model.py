@@ -15,6 +15,7 @@ from edgegap.graph.canonical import canonicalize
 from edgegap.graph.factory import build
 from edgegap.graph.load import batch_of, load_onnx, static_input_shape
 from edgegap.graph.nodes import describe
+from edgegap.graph.outputs import keep_first_output
 from edgegap.graph.trace import evaluate, trace
 from edgegap.ort import session
 from edgegap.qdq import Qdq, is_quantized, read_qdq
@@ -110,7 +111,26 @@ def _first_not_finite(model: ir.Model, images: NDArray[np.float32]) -> str | Non
     return None
 
 
-def load_model(
+@dataclass(frozen=True)
+class Given:
+    """MODEL as it was given, before any pass.
+
+    Args:
+        model: with one output.
+        shape: C, H, W of its input.
+        original: as in `FloatModel`.
+        batch: likewise.
+        notices: one line each on what was done to read it.
+    """
+
+    model: ir.Model
+    shape: tuple[int, int, int]
+    original: torch.nn.Module | Path
+    batch: int | str
+    notices: tuple[str, ...]
+
+
+def read_model(
     spec: str,
     weights: Path | None,
     input_shape: tuple[int, int, int] | None,
@@ -118,8 +138,8 @@ def load_model(
     trained: tuple[int, int, int] | None = None,
     *,
     trust: bool = False,
-) -> FloatModel:
-    """The canonical float model of MODEL.
+) -> Given:
+    """Read MODEL.
 
     Args:
         spec: `file.py:factory`, `package.module:factory`, `zoo:NAME`, a checkpoint, a `.pt2` exported program, or an
@@ -132,14 +152,14 @@ def load_model(
 
     Raises:
         InputError: a call that does not fit the kind of MODEL.
-        ModelError: and its kinds, for a network that cannot be read or handled.
+        ModelError: and its kinds, for a network that cannot be read.
     """
     notices: list[str] = []
     if spec.endswith(".onnx"):
         if weights is not None:
             raise InputError("an .onnx file carries its own weights", where=str(weights), hint="Leave out --weights.")
         model = load_onnx(Path(spec))
-        original: torch.nn.Module | Path | bytes = Path(spec)
+        original: torch.nn.Module | Path = Path(spec)
         batch = batch_of(model)
         own = static_input_shape(model)
         shape = _agreed(input_shape, own, seen, spec)
@@ -147,17 +167,30 @@ def load_model(
         original, batch = build(spec, weights, trust=trust, say=notices.append), 1
         shape = _agreed(input_shape, trained, seen, spec)
         model = trace(original, shape, spec)
-    qdq = None
+    dropped = keep_first_output(model)
+    return Given(model, shape, original, batch, (*notices, *([dropped] if dropped else [])))
+
+
+def load_model(given: Given, spec: str) -> FloatModel:
+    """The canonical float model of what was given; its model is changed in place.
+
+    Args:
+        given: MODEL as `read_model` gave it.
+        spec: what the user typed, to name it.
+
+    Raises:
+        ModelError: and its kinds, for a network that cannot be handled.
+    """
+    model = given.model
     try:
         if is_quantized(model):
-            qdq = read_qdq(model, (1, *shape))
-            model, original = qdq.float_model, qdq.original
-        else:
-            canonicalize(model, (1, *shape))
+            qdq = read_qdq(model, (1, *given.shape))
+            return FloatModel(qdq.float_model, qdq.original, spec, given.batch, qdq, given.notices)
+        canonicalize(model, (1, *given.shape))
     except ModelError as error:
         error.where = error.where or spec
         raise
-    return FloatModel(model, original, spec, batch, qdq, tuple(notices))
+    return FloatModel(model, given.original, spec, given.batch, None, given.notices)
 
 
 def _agreed(

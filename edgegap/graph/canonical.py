@@ -88,11 +88,6 @@ def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
         UnsupportedOpError: naming the first node that has no canonical form.
         ModelError: for a graph that is not a classifier of one input and one output.
     """
-    if len(model.graph.outputs) != 1:
-        names = ", ".join(str(v.name) for v in model.graph.outputs)
-        raise ModelError(
-            f"the network has {len(model.graph.outputs)} outputs ({names})", hint="Return the logits only."
-        )
     source = model.graph.inputs[0]
     if source.dtype != ir.DataType.FLOAT:
         raise ModelError(

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
@@ -43,9 +43,9 @@ def trace(network: torch.nn.Module, input_shape: tuple[int, int, int], spec: str
             where=spec,
             hint="Check --input-shape C,H,W, and the channels of the preprocessing.",
         ) from error
-    if not isinstance(output, torch.Tensor):
+    if not isinstance(_logits(output), torch.Tensor):
         raise ModelError(
-            f"returns a {type(output).__name__}, not one tensor", where=spec, hint="Return the logits only."
+            f"returns a {type(output).__name__}, not a tensor", where=spec, hint="Return the logits, first of all."
         )
     try:
         with quiet():
@@ -70,11 +70,16 @@ def trace(network: torch.nn.Module, input_shape: tuple[int, int, int], spec: str
 
 
 def evaluate(network: torch.nn.Module, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The outputs [n, classes] of a torch module for float32 images [n, C, H, W]."""
+    """The first outputs [n, classes] of a torch module for float32 images [n, C, H, W]."""
     import torch  # noqa: PLC0415  # imported by the factory already
 
     with torch.no_grad():
-        return np.concatenate([network(torch.from_numpy(image[None])).numpy() for image in images])
+        return np.concatenate([_logits(network(torch.from_numpy(image[None]))).numpy() for image in images])
+
+
+def _logits(output: Any) -> Any:
+    """The first of several outputs; None where there is none."""
+    return next(iter(output), None) if isinstance(output, tuple | list) else output
 
 
 def _first_line(error: Exception) -> str:

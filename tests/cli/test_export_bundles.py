@@ -97,6 +97,24 @@ def test_a_dynamic_size_is_bound_by_input_shape(tmp_path: Path) -> None:
     assert manifest_of(tmp_path / "out")["input_shape"] == [1, 1, 12, 12]
 
 
+def test_auxiliary_outputs_are_dropped_with_a_notice(home: Path, tmp_path: Path) -> None:
+    """Even where they hold an op that has no int8 form."""
+    net = f"{home / 'digits_net.py'}:Auxiliary"
+    done = exported(net, *INT8, "-o", tmp_path / "out")
+    assert "note: the network has 2 outputs: only the first, logits, is exported, as the logits; dropped: " in done.err
+    assert manifest_of(tmp_path / "out")["exactness"] == "exact"
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "int8.onnx")
+    assert [output.shape for output in session.get_outputs()] == [[1, 10]]
+
+
+def test_further_outputs_of_an_onnx_file_are_dropped_with_a_notice(tmp_path: Path) -> None:
+    model = onnx.load(write_onnx(tmp_path / "net.onnx"))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("maps", 1, [1, 10, 8, 8]))
+    onnx.save(model, tmp_path / "outputs.onnx")
+    done = exported(tmp_path / "outputs.onnx", *INT8, "-o", tmp_path / "out")
+    assert "only the first, logits, is exported, as the logits; dropped: maps" in done.err
+
+
 @pytest.mark.parametrize("form", ["onnx", "tflite"])
 def test_format_keeps_only_that_format(tiny_onnx: Path, tmp_path: Path, form: str) -> None:
     exported(tiny_onnx, *INT8, "--format", form, "-o", tmp_path / "out")

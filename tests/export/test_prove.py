@@ -16,7 +16,7 @@ from edgegap.check.images import ImageSet
 from edgegap.check.predict import OutputGrid
 from edgegap.errors import IdentityError, InternalError, RuntimeFailure, exit_status
 from edgegap.export.export import output_grid
-from edgegap.export.model import load_model
+from edgegap.export.model import load_model, read_model
 from edgegap.export.prove import Proof, prove_float, prove_int8
 from edgegap.progress import silent
 from edgegap.quantize.quantize import quantize
@@ -49,7 +49,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     table = (np.arange(256, dtype=np.float32) / 255)[None]
     names = tuple(f"item {k}" for k in range(IMAGES))
     images = ImageSet(folder / "images.npy", np.zeros(IMAGES, np.int64), names, table, (1, 8, 8))
-    network = load_model(str(write_onnx(folder / "net.onnx")), None, None, None).model
+    path = str(write_onnx(folder / "net.onnx"))
+    network = load_model(read_model(path, None, None, None), path).model
     quantized = quantize(network, [images.values(4), images.values(8, 4)], load_recipe("default"), table=table)
     ir.save(quantized.model, folder / "int8.onnx")
     (folder / "int8.tflite").write_bytes(write_tflite(quantized.model))

@@ -9,7 +9,7 @@ import pytest
 from cli.harness import edgegap, refused
 
 from edgegap.errors import InputError, ModelError, WeightsError
-from edgegap.export.model import load_model
+from edgegap.export.model import load_model, read_model
 from edgegap.graph.factory import build, checkpoint_of
 from edgegap.graph.nodes import module_path
 
@@ -37,12 +37,13 @@ def program(folder: Path, net: Any = None, batch: int = 1) -> Path:
 def test_without_trust_it_is_refused_and_says_why(tmp_path: Path) -> None:
     path = program(tmp_path)
     with pytest.raises(InputError, match="unpickles, which can run any code") as caught:
-        load_model(str(path), None, SHAPE, None)
+        read_model(str(path), None, SHAPE, None)
     assert "--trust" in str(caught.value)
 
 
 def test_with_trust_it_is_the_network_that_it_was(tmp_path: Path) -> None:
-    loaded = load_model(str(program(tmp_path)), None, SHAPE, None, trust=True)
+    path = str(program(tmp_path))
+    loaded = load_model(read_model(path, None, SHAPE, None, trust=True), path)
     assert [node.op_type for node in loaded.model.graph] == ["Conv", "Relu", "Conv", "GlobalAveragePool", "Flatten"]
     assert module_path(loaded.model.graph[2]) == "0.4"
     images = normal(2, *SHAPE)
@@ -87,9 +88,9 @@ def test_a_program_in_training_mode_is_refused(tmp_path: Path) -> None:
 
 def test_a_program_of_another_batch_or_size_says_what_it_takes(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"does not take an input of \[1, 3, 8, 8\].* == 4"):
-        load_model(str(program(tmp_path, batch=4)), None, SHAPE, None, trust=True)
+        read_model(str(program(tmp_path, batch=4)), None, SHAPE, None, trust=True)
     with pytest.raises(ModelError, match=r"does not take an input of \[1, 3, 9, 9\]"):
-        load_model(str(program(tmp_path)), None, (3, 9, 9), None, trust=True)
+        read_model(str(program(tmp_path)), None, (3, 9, 9), None, trust=True)
 
 
 def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
