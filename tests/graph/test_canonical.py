@@ -166,14 +166,6 @@ def test_a_weight_computed_at_run_time_is_refused() -> None:
     assert "computed at run time" in error.what
 
 
-def test_two_outputs_are_refused_naming_both() -> None:
-    model = parsed("y = Relu(x)")
-    model.graph.outputs.append(model.graph.inputs[0])
-    with pytest.raises(ModelError, match=r"2 outputs \(y, x\)") as caught:
-        canonicalize(model, (2, 4, 6, 6))
-    assert "logits" in str(caught.value.hint)
-
-
 @pytest.mark.parametrize(("type_", "word"), [("uint8", "UINT8"), ("double", "DOUBLE"), ("float16", "FLOAT16")])
 def test_an_input_of_another_type_than_float_is_refused(type_: str, word: str) -> None:
     error = refused("a = Cast<to=1>(x) y = Relu(a)", ModelError, x=f"{type_}[2,4,6,6]")
