@@ -78,8 +78,9 @@ def _number(node: ir.Node) -> tuple[ir.Value, NDArray[np.float32]] | None:
         return None
     for k in range(2):
         array = constant(node.inputs[k])
-        if array is not None and array.size == 1:
-            return operand(node, 1 - k), array.reshape(())
+        x = node.inputs[1 - k]
+        if array is not None and array.size == 1 and x is not None and x.shape == node.outputs[0].shape:
+            return x, array.reshape(())
     return None
 
 

@@ -9,6 +9,7 @@ Tanh. No node depends on the batch size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
@@ -34,7 +35,7 @@ from edgegap.graph.nodes import (
     shape_of,
     unsupported,
 )
-from edgegap.graph.padding import normalize_padding
+from edgegap.graph.padding import HUGE, normalize_padding
 from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
 from edgegap.graph.reductions import rewrite_reductions
 from edgegap.graph.resizing import normalize_resizes
@@ -46,6 +47,7 @@ from edgegap.graph.subtraction import rewrite_subtraction
 _COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Relu", "Clip"}
 _FUNCTIONS = {"Elu", "Gelu", "HardSwish", "Sigmoid", "Tanh"}
 _MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Resize", "Transpose"}
+_OF_MAPS = {"AveragePool", "GlobalAveragePool", "MaxPool"}
 CANONICAL_OPS = frozenset(_COMPUTING | _FUNCTIONS | _MOVING)
 
 PASSES: tuple[Callable[[ir.Model], bool], ...] = (
@@ -100,6 +102,7 @@ def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
     bind_input(model, input_shape)
     apply_passes(model)
     check_nodes(model)
+    _check_batch(model)
     has_gelu = any(node.op_type == "Gelu" for node in model.graph)
     model.graph.opset_imports.clear()
     model.graph.opset_imports[""] = GELU_OPSET if has_gelu else OPSET
@@ -143,9 +146,43 @@ def check_nodes(model: ir.Model) -> None:
             raise unsupported(node, "it joins a constant to the image's values", "Join only what is computed.")
         if node.op_type == "Clip":
             _check_clip(node)
+        if node.op_type == "Pad" and len(node.inputs) > 2 and node.inputs[2] is not None:
+            fill = required_constant(node, 2, "fill").item()
+            if not abs(fill) < HUGE:
+                raise unsupported(node, f"it pads with {fill:g}", "Let the pool that reads it do the padding.")
+        if node.op_type in _OF_MAPS and len(shape_of(operand(node))) != 4:
+            what = f"it takes a value of {len(shape_of(operand(node)))} axes"
+            raise unsupported(node, what, "Give it maps: [N, C, 1, L] in place of [N, C, L].")
         _check_shapes(node)
     if not list(model.graph):
         raise ModelError("the network has no layers", where=str(model.graph.name))
+
+
+def _check_batch(model: ir.Model) -> None:
+    """Twice as many images must make twice as much of everything, and twice as many rows of the output."""
+    n, *rest = shape_of(model.graph.inputs[0])
+    twice = model.clone()
+    for node in twice.graph:
+        for output in node.outputs:
+            output.shape = None
+    hint = "Keep the batch as the first axis, and let nothing join, take or pad along it."
+    twice.graph.inputs[0].shape = ir.Shape((2 * n, *rest))
+    try:
+        infer_shapes(twice)
+    except ModelError as error:
+        what = f"the network takes one batch only: {error.what}"
+        raise ModelError(what, where=str(model.graph.name), hint=hint) from error
+    for node, doubled in zip(model.graph, twice.graph, strict=True):
+        before, after = shape_of(node.outputs[0]), shape_of(doubled.outputs[0])
+        if prod(after) != 2 * prod(before):
+            raise unsupported(
+                node, f"of twice as many images it makes {list(after)}, of one batch {list(before)}", hint
+            )
+    before, after = shape_of(model.graph.outputs[0]), shape_of(twice.graph.outputs[0])
+    if (before[:1], after[:1]) != ((n,), (2 * n,)):
+        producer = model.graph.outputs[0].producer()
+        where = describe(producer) if producer is not None else str(model.graph.name)
+        raise ModelError(f"its output {list(before)} has no row for each image", where=where, hint=hint)
 
 
 def _check_clip(node: ir.Node) -> None:

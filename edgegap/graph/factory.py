@@ -65,7 +65,7 @@ def build(
             _load(network, saved, weights or Path(spec), say)
         network.eval()
     for key, value in network.state_dict().items():
-        if value.is_floating_point() and not value.isfinite().all():
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and not value.isfinite().all():
             kind = "NaN" if value.isnan().any() else "infinity"
             hint = "Was the training stable to its end?"
             raise WeightsError(f"'{key}' holds {kind}", where=str(weights or spec), hint=hint)

@@ -16,7 +16,17 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from scipy import special
 
-from edgegap.graph.nodes import GELU_OPSET, constant, new_node, operand, shape_of, sole_consumer, take_over
+from edgegap.graph.nodes import (
+    GELU_OPSET,
+    attribute,
+    constant,
+    new_node,
+    operand,
+    shape_of,
+    sole_consumer,
+    take_over,
+    unsupported,
+)
 
 Array = NDArray[np.float64]
 
@@ -37,6 +47,9 @@ def recognize_gelu(model: ir.Model) -> bool:
     """Apply the rules above in place; says whether anything changed."""
     changed = False
     for node in model.graph:
+        if node.op_type == "Gelu" and attribute(node, "approximate", "none") != "none":
+            what = f"it approximates GELU by {attribute(node, 'approximate')}"
+            raise unsupported(node, what, "Use nn.GELU() without approximate: it is one op in both formats.")
         found = _gelu_around(node) if node.op_type == "Erf" else None
         if found is not None:
             last, x = found
@@ -55,7 +68,9 @@ def _gelu_around(erf: ir.Node) -> tuple[ir.Node, ir.Value] | None:
     for last in _forwards(erf):
         for x in _backwards(erf):
             given = _computed(last.outputs[0], x)
-            if given is not None and np.allclose(given, wanted, atol=1e-6):
+            if given is None or shape_of(x) != shape_of(last.outputs[0]):
+                continue
+            if np.allclose(given, wanted, atol=1e-6):
                 return last, x
     return None
 
@@ -92,5 +107,6 @@ def _computed(value: ir.Value, x: ir.Value, depth: int = 2 * _REACH) -> Array | 
     inputs = [_computed(operand(node, k), x, depth - 1) for k in range(len(node.inputs))]
     if any(given is None for given in inputs):
         return None
-    result: Array = _ELEMENTWISE[node.op_type](*inputs)
+    with np.errstate(all="ignore"):  # a division by zero is no GELU
+        result: Array = _ELEMENTWISE[node.op_type](*inputs)
     return result

@@ -9,9 +9,10 @@ Rules:
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 
-from edgegap.graph.nodes import attribute, constant, operand, replace
+from edgegap.graph.nodes import attribute, constant, operand, replace, unsupported
 
 
 def remove_identities(model: ir.Model) -> bool:
@@ -27,9 +28,13 @@ def remove_identities(model: ir.Model) -> bool:
 
 
 def _does_nothing(node: ir.Node) -> bool:  # one for each kind of node
+    if not node.inputs:
+        return False
     x, y = operand(node), node.outputs[0]
     same_shape = x.shape is not None and x.shape == y.shape
     match node.op_type:
+        case "Dropout" if len(node.inputs) > 2 and np.any(constant(node.inputs[2])):
+            raise unsupported(node, "it is in training mode", "Call eval() before exporting.")
         case "Identity" | "Dropout":
             return all(not output.uses() for output in node.outputs[1:])
         case "Cast":
@@ -43,7 +48,9 @@ def _does_nothing(node: ir.Node) -> bool:  # one for each kind of node
             pads = constant(node.inputs[1])
             return pads is not None and not pads.any()
         case "Expand":
-            return bool(y.uses()) and all(_broadcasts(reader, y) for reader in y.consumers())
+            return (
+                bool(y.uses()) and not y.is_graph_output() and all(_broadcasts(reader, y) for reader in y.consumers())
+            )
         case "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze":
             return same_shape
         case _:

@@ -27,6 +27,8 @@ def peak_activations(model: ir.Model) -> int:
     nodes = list(model.graph)
     buffer: dict[ir.Value, ir.Value] = {}
     born = dict.fromkeys(model.graph.inputs, 0)
+    if not nodes:
+        return sum(prod(shape_of(value)) for value in model.graph.inputs)
     dies = dict.fromkeys(model.graph.inputs, 0)
     for step, node in enumerate(nodes):
         read = [value for value in node.inputs if value is not None and constant(value) is None]

@@ -4,7 +4,8 @@ Rules:
     1. auto_pad (SAME_UPPER, SAME_LOWER, VALID) becomes explicit pads.
     2. A Pad with axes (opset 18 and later) is written over all axes.
     3. A Pad by reflection or by the edge joins slices of the value, one for each row and column that it adds.
-    4. A Pad by zeros of height and width in front of a Conv is that Conv's own padding.
+    4. A Pad by zeros of height and width in front of a Conv is that Conv's own padding; so is one by minus infinity, or
+       a number that stands for it, in front of a MaxPool.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from edgegap.graph.nodes import (
     unsupported,
 )
 from edgegap.graph.splitting import slice_of
+
+HUGE = 1e30
+"""What is larger stands for infinity: no activation of a network gets there."""
 
 
 def resolve_auto_pad(node: ir.Node, kernel: list[int]) -> list[int]:
@@ -55,7 +59,7 @@ def normalize_padding(model: ir.Model) -> bool:
         elif node.op_type == "Pad":
             changed |= _write_over_all_axes(node)
             changed |= _join_slices(node)
-        elif node.op_type == "Conv" and attribute(node, "pads") is not None:
+        if node.op_type == "MaxPool" or (node.op_type == "Conv" and attribute(node, "pads") is not None):
             while _absorb_pad(node):
                 changed = True
     return changed
@@ -117,10 +121,17 @@ def _absorb_pad(node: ir.Node) -> bool:
     pads = constant(pad.inputs[1])
     value = constant(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] is not None else np.float32(0)
     has_axes = len(pad.inputs) > 3 and pad.inputs[3] is not None
-    if pads is None or value is None or np.any(value != 0) or has_axes or pads[[0, 1, 4, 5]].any() or (pads < 0).any():
+    if pads is None or value is None or has_axes or pads[[0, 1, 4, 5]].any() or (pads < 0).any():
         return False
-    own = attribute(node, "pads")
+    own = attribute(node, "pads", [0, 0, 0, 0])
     total = [int(own[k] + pads[index]) for k, index in enumerate((2, 3, 6, 7))]
+    if node.op_type == "Conv":
+        fits = not np.any(value)
+    else:
+        kernel = attribute(node, "kernel_shape")
+        fits = value.item() <= -HUGE and all(total[k] < kernel[k % 2] for k in range(4))
+    if not fits:
+        return False
     node.attributes["pads"] = ir.AttrInt64s("pads", total)
     node.replace_input_with(0, operand(pad))
     return True

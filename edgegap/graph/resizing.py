@@ -22,6 +22,7 @@ from edgegap.graph.nodes import (
     new_node,
     operand,
     replace,
+    required_constant,
     shape_of,
     take_over,
     unsupported,
@@ -49,44 +50,60 @@ def normalize_resizes(model: ir.Model) -> bool:
     """Apply the rules above in place; says whether anything changed."""
     changed = False
     for node in model.graph:
-        if node.op_type != "Resize" or _is_written(node):
+        if node.op_type != "Resize":
             continue
-        x, y = operand(node), node.outputs[0]
-        sizes, wanted = shape_of(x), shape_of(y)
-        if attribute(node, "mode", "nearest") != "nearest":
-            raise unsupported(node, f"it resizes in mode {attribute(node, 'mode')}", _HINT)
-        if len(sizes) != 4 or sizes[:2] != wanted[:2] or any(b % a for a, b in zip(sizes, wanted, strict=True)):
-            raise unsupported(node, f"it resizes {list(sizes)} to {list(wanted)}", _HINT)
-        for size, new in zip(sizes[2:], wanted[2:], strict=True):
-            if not np.array_equal(_sources(node, size, new), np.arange(new) // (new // size)):
-                raise unsupported(node, "its nearest pixels are not those of a repetition", _HINT)
-        if sizes == wanted:
-            replace(node, x)
+        factors = _factors(node)
+        if set(factors) == {1}:
+            replace(node, operand(node))
+        elif _is_written(node, factors):
+            continue
         else:
-            _rewrite(node, [b // a for a, b in zip(sizes, wanted, strict=True)])
+            _rewrite(node, factors)
         changed = True
     return changed
 
 
-def _sources(node: ir.Node, size: int, new: int) -> NDArray[np.int64]:
+def _factors(node: ir.Node) -> list[int]:
+    """How often each axis is repeated; UnsupportedOpError where it is another kind of Resize."""
+    sizes, wanted = shape_of(operand(node)), shape_of(node.outputs[0])
+    if attribute(node, "mode", "nearest") != "nearest":
+        raise unsupported(node, f"it resizes in mode {attribute(node, 'mode')}", _HINT)
+    if len(sizes) != 4 or sizes[:2] != wanted[:2] or any(b % a for a, b in zip(sizes, wanted, strict=True)):
+        raise unsupported(node, f"it resizes {list(sizes)} to {list(wanted)}", _HINT)
+    scales = _scales(node)
+    for axis in (2, 3):
+        size, new = sizes[axis], wanted[axis]
+        if not np.array_equal(_sources(node, size, new, scales.get(axis)), np.arange(new) // (new // size)):
+            raise unsupported(node, "its nearest pixels are not those of a repetition", _HINT)
+    return [b // a for a, b in zip(sizes, wanted, strict=True)]
+
+
+def _scales(node: ir.Node) -> dict[int, float]:
+    """The scales that are given, by axis; none where sizes are. They need not be the ratio of the sizes."""
+    given = node.inputs[2] if len(node.inputs) > 2 else None
+    if given is None or shape_of(given) == (0,):
+        return {}
+    scales = required_constant(node, 2, "scales").tolist()
+    axes = attribute(node, "axes", list(range(len(scales))))
+    return {axis % len(shape_of(operand(node))): scale for axis, scale in zip(axes, scales, strict=True)}
+
+
+def _sources(node: ir.Node, size: int, new: int, scale: float | None) -> NDArray[np.int64]:
     """The row of the input that each row of the output repeats, by ONNX's definition of Resize."""
-    k, scale = np.arange(new, dtype=np.float64), new / size
+    k = np.arange(new, dtype=np.float64)
     coordinates = attribute(node, "coordinate_transformation_mode", "half_pixel")
     if coordinates not in _COORDINATES:
         raise unsupported(node, f"its coordinates are {coordinates}", _HINT)
-    x = _COORDINATES[coordinates](k, scale, max(size - 1, 1) / max(new - 1, 1))
+    x = _COORDINATES[coordinates](k, scale or new / size, max(size - 1, 1) / max(new - 1, 1))
     rows = _ROUNDINGS[attribute(node, "nearest_mode", "round_prefer_floor")](x)
     return rows.clip(0, size - 1).astype(np.int64)
 
 
-def _is_written(node: ir.Node) -> bool:
-    inputs = [constant(value) for value in node.inputs[1:]]
-    stated = len(inputs) == 2 and all(array is not None for array in inputs)  # by no empty name: each has its place
-    return (
-        stated
-        and shape_of(operand(node)) != shape_of(node.outputs[0])
-        and all(attribute(node, name) == value for name, value in _WRITTEN.items())
-    )
+def _is_written(node: ir.Node, factors: list[int]) -> bool:
+    inputs = [constant(value) for value in node.inputs[1:]]  # None: an empty name, or computed
+    stated = len(inputs) == 2 and inputs[0] is not None and inputs[1] is not None
+    same = stated and np.array_equal(np.asarray(inputs[1]), factors)
+    return same and all(attribute(node, name) == value for name, value in _WRITTEN.items())
 
 
 def _rewrite(node: ir.Node, factors: list[int]) -> None:

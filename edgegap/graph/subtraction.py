@@ -21,7 +21,7 @@ def rewrite_subtraction(model: ir.Model) -> bool:
         if node.op_type == "Neg":
             _multiply(node, add_initializer(graph_of(node), f"{node.outputs[0].name}_minus", np.array(-1, np.float32)))
             changed = True
-        elif node.op_type == "Pow" and (power := constant(node.inputs[1])) is not None and (power == 2).all():
+        elif node.op_type == "Pow" and _is_square(node):
             _multiply(node, operand(node))
             changed = True
         if node.op_type not in ("Sub", "Div"):
@@ -42,6 +42,11 @@ def rewrite_subtraction(model: ir.Model) -> bool:
         take_over(node, new.outputs[0])
         changed = True
     return changed
+
+
+def _is_square(node: ir.Node) -> bool:
+    power = constant(node.inputs[1])
+    return power is not None and bool((power == 2).all()) and shape_of(operand(node)) == shape_of(node.outputs[0])
 
 
 def _multiply(node: ir.Node, factor: ir.Value) -> None:

@@ -135,6 +135,9 @@ class GridClasses:
         """
         y = node.outputs[0]
         names = [self.of(operand(node, index)) for index in range(len(node.inputs))]
+        if len(set(names)) == 1:  # parts of one value
+            self._union(operand(node), y)
+            return
         seen = [self.statistics[name] for name in names if name in self.statistics]
         lo, hi = min([0.0, *(s.lo for s in seen)]), max([0.0, *(s.hi for s in seen)])
         for index, name in enumerate(names):

@@ -15,6 +15,8 @@ from scipy import special
 from edgegap.quantize.parameters import QMAX, SIGNED, Grid
 from edgegap.quantize.ties import distance_to_tie
 
+_EPSILON = float(np.finfo(np.float32).eps)
+
 
 def _elu(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
@@ -38,5 +40,11 @@ PRESCRIBED = {"Sigmoid": Grid(1 / 256, 0), "Tanh": Grid(1 / 128, SIGNED)}
 
 
 def tie_distance(op_type: str, source: Grid, result: Grid) -> float:
-    """The least distance, in LSB, of what the function gives for any integer of `source` from a tie of `result`."""
-    return distance_to_tie(FUNCTIONS[op_type](source.dequantize(np.arange(QMAX + 1))), result)
+    """The least distance, in LSB, of what the function gives for any integer of `source` from a tie of `result`.
+
+    Less what a float32 evaluation may be off: `exp(x) - 1` and `x Phi(x)` are sums and products of numbers as large as
+    1 or x, whose rounding is many steps of a grid of small values.
+    """
+    x = source.dequantize(np.arange(QMAX + 1))
+    noise = _EPSILON * max(1.0, float(np.abs(x).max()))
+    return distance_to_tie(FUNCTIONS[op_type](x), result) - noise / result.scale

@@ -205,3 +205,80 @@ def test_a_network_without_layers_is_refused() -> None:
     model = parsed("y = Identity(w)", w=normal(2, 3))
     with pytest.raises(ModelError, match=r"Identity|no layers"):
         canonicalize(model, (2, 4, 6, 6))
+
+
+W = normal(4, 4, 1, 1)
+WINDOW = ints(0, 0, 1, 1, 0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("fill", [-np.inf, -1e30, float(np.finfo(np.float32).min)])
+def test_padding_that_stands_for_minus_infinity_is_the_pools_own(fill: float) -> None:
+    body = "a = Conv(x, w) b = Pad(a, p, v) y = MaxPool<kernel_shape=[3,3]>(b)"
+    model = canonical(parsed(body, w=W, p=WINDOW, v=np.float32(fill)))
+    assert ops(model) == ["Conv", "MaxPool"]
+
+
+@pytest.mark.parametrize("fill", [-np.inf, np.inf, np.nan, -1e30])
+def test_an_infinite_fill_elsewhere_is_refused(fill: float) -> None:
+    body = "a = Conv(x, w) y = Pad(a, p, v)"
+    assert "pads with" in refused(body, w=W, p=WINDOW, v=np.float32(fill)).what
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        ("a = Conv(x, w) y = Gather<axis=0>(a, i)", {"i": ints(0)}),
+        ('a = Conv(x, w) y = Pad<mode="edge">(a, p)', {"p": ints(1, 0, 0, 0, 1, 0, 0, 0)}),
+        ("a = Conv(x, w) y = Pad(a, p)", {"p": ints(1, 0, 0, 0, 1, 0, 0, 0)}),
+    ],
+)
+def test_what_depends_on_the_batch_is_refused(body: str, more: dict[str, Any]) -> None:
+    assert "twice as many images" in refused(body, w=W, **more).what
+
+
+@pytest.mark.parametrize("body", ["y = Flatten<axis=0>(a)", "y = Concat<axis=0>(a, a)", "y = Reshape(a, all)"])
+def test_an_output_without_a_row_for_each_image_is_refused(body: str) -> None:
+    with pytest.raises(ModelError, match=r"row for each image|twice as many images"):
+        canonicalize(parsed(f"a = Conv(x, w) {body}", w=W, all=ints(-1)), (2, 4, 6, 6))
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "MaxPool<kernel_shape=[3], strides=[2], ceil_mode=1>",
+        "AveragePool<kernel_shape=[3], pads=[1,1]>",
+        "GlobalAveragePool",
+    ],
+)
+def test_a_pool_of_one_dimension_is_refused_naming_it(pool: str) -> None:
+    error = refused(f"a = Conv(x, w) f = Reshape(a, s) y = {pool}(f)", w=W, s=ints(0, 4, 36))
+    assert "make_y" in str(error.where)
+    assert "[N, C, 1, L]" in str(error.hint)
+
+
+def test_an_approximated_gelu_is_refused() -> None:
+    error = refused('a = Conv(x, w) y = Gelu<approximate="tanh">(a)', w=W, opset=20)
+    assert "approximates GELU by tanh" in error.what
+
+
+def test_a_dropout_in_training_mode_is_refused() -> None:
+    error = refused("a = Conv(x, w) d = Dropout(a, r, t) y = Relu(d)", w=W, r=np.float32(0.5), t=np.array(True))
+    assert "training mode" in error.what
+
+
+def test_a_constant_of_higher_rank_does_not_cost_an_axis() -> None:
+    one = np.full((1,) * 5, 0.5, np.float32)
+    body = "a = Conv(x, w) b = Div(a, r) c = Erf(b) d = Add(c, o) e = Mul(a, d) y = Mul(e, h)"
+    more = {"w": W, "r": np.float32(2**0.5), "o": np.float32(1), "h": one}
+    assert "Erf" in refused(body, **more).what
+    assert "Max" in refused("a = Conv(x, w) y = Max(a, k)", w=W, k=one).what
+
+
+def test_a_division_by_an_erf_is_no_gelu_and_no_warning() -> None:
+    body = "a = Conv(x, w) b = Erf(a) y = Div(o, b)"
+    assert "Erf" in refused(body, w=W, o=np.float32(1)).what
+
+
+def test_a_node_without_inputs_is_refused() -> None:
+    error = refused("a = RandomNormal<shape=[1,4,6,6]>() b = Conv(x, w) y = Add(a, b)", w=W)
+    assert "RandomNormal" in error.what

@@ -43,3 +43,10 @@ def test_a_reshaped_value_lives_as_long_as_what_reads_it() -> None:
 
 def test_the_output_lives_to_the_end() -> None:
     assert peak("y = Conv(x, w)") == 2 * X
+
+
+def test_a_network_of_which_nothing_is_left_is_its_input() -> None:
+    model = ready("y = Relu(x)", x=IMAGE)
+    model.graph.outputs.clear()
+    model.graph.remove(list(model.graph), safe=False)
+    assert peak_activations(model) == X
