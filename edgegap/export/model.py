@@ -16,6 +16,7 @@ from edgegap.graph.factory import build
 from edgegap.graph.load import batch_of, load_onnx, static_input_shape
 from edgegap.graph.nodes import describe
 from edgegap.graph.outputs import keep_first_output
+from edgegap.graph.shapes import check_batch
 from edgegap.graph.trace import evaluate, trace
 from edgegap.ort import session
 from edgegap.qdq import Qdq, is_quantized, read_qdq
@@ -187,6 +188,7 @@ def load_model(given: Given, spec: str) -> FloatModel:
             qdq = read_qdq(model, (1, *given.shape))
             return FloatModel(qdq.float_model, qdq.original, spec, given.batch, qdq, given.notices)
         canonicalize(model, (1, *given.shape))
+        check_batch(model)
     except ModelError as error:
         error.where = error.where or spec
         raise

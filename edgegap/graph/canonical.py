@@ -9,7 +9,6 @@ Tanh. No node depends on the batch size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
@@ -102,7 +101,6 @@ def canonicalize(model: ir.Model, input_shape: tuple[int, ...]) -> ir.Model:
     bind_input(model, input_shape)
     apply_passes(model)
     check_nodes(model)
-    _check_batch(model)
     has_gelu = any(node.op_type == "Gelu" for node in model.graph)
     model.graph.opset_imports.clear()
     model.graph.opset_imports[""] = GELU_OPSET if has_gelu else OPSET
@@ -156,33 +154,6 @@ def check_nodes(model: ir.Model) -> None:
         _check_shapes(node)
     if not list(model.graph):
         raise ModelError("the network has no layers", where=str(model.graph.name))
-
-
-def _check_batch(model: ir.Model) -> None:
-    """Twice as many images must make twice as much of everything, and twice as many rows of the output."""
-    n, *rest = shape_of(model.graph.inputs[0])
-    twice = model.clone()
-    for node in twice.graph:
-        for output in node.outputs:
-            output.shape = None
-    hint = "Keep the batch as the first axis, and let nothing join, take or pad along it."
-    twice.graph.inputs[0].shape = ir.Shape((2 * n, *rest))
-    try:
-        infer_shapes(twice)
-    except ModelError as error:
-        what = f"the network takes one batch only: {error.what}"
-        raise ModelError(what, where=str(model.graph.name), hint=hint) from error
-    for node, doubled in zip(model.graph, twice.graph, strict=True):
-        before, after = shape_of(node.outputs[0]), shape_of(doubled.outputs[0])
-        if prod(after) != 2 * prod(before):
-            raise unsupported(
-                node, f"of twice as many images it makes {list(after)}, of one batch {list(before)}", hint
-            )
-    before, after = shape_of(model.graph.outputs[0]), shape_of(twice.graph.outputs[0])
-    if (before[:1], after[:1]) != ((n,), (2 * n,)):
-        producer = model.graph.outputs[0].producer()
-        where = describe(producer) if producer is not None else str(model.graph.name)
-        raise ModelError(f"its output {list(before)} has no row for each image", where=where, hint=hint)
 
 
 def _check_clip(node: ir.Node) -> None:

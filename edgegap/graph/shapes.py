@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import onnx
 import onnx_ir as ir
 from onnx_ir.convenience import create_value_mapping
 
 from edgegap.errors import ModelError
-from edgegap.graph.nodes import shape_of
+from edgegap.graph.nodes import describe, shape_of
 
 FITS = "Does the network take inputs of this size? Try --input-shape C,H,W."
 
@@ -66,3 +68,25 @@ def set_batch(model: ir.Model, batch: int) -> None:
     now, *rest = shape_of(model.graph.inputs[0])
     if now != batch:
         bind_input(model, (batch, *rest))
+
+
+def check_batch(model: ir.Model) -> None:
+    """Whether `set_batch` may be asked of a model of one image: all that it makes follows the number of images.
+
+    Raises:
+        ModelError: of two images a node makes something else than twice as much, or the output is no row for each.
+    """
+    hint = "Keep the batch as the first axis, and let nothing join, take or pad along it."
+    twice = model.clone()
+    try:
+        set_batch(twice, 2)
+    except ModelError as error:
+        raise ModelError(f"the network takes one image at a time only: {error.what}", hint=hint) from error
+    for node, doubled in zip(model.graph, twice.graph, strict=True):
+        one, two = shape_of(node.outputs[0]), shape_of(doubled.outputs[0])
+        if prod(two) != 2 * prod(one):
+            what = f"it makes {list(one)} of one image, and {list(two)} of two"
+            raise ModelError(what, where=describe(node), hint=hint)
+    if [shape_of(each.graph.outputs[0])[:1] for each in (model, twice)] != [(1,), (2,)]:
+        one = shape_of(model.graph.outputs[0])
+        raise ModelError(f"its output {list(one)} is no row for each image", where=str(model.graph.name), hint=hint)

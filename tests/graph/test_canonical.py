@@ -225,24 +225,6 @@ def test_an_infinite_fill_elsewhere_is_refused(fill: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "more"),
-    [
-        ("a = Conv(x, w) y = Gather<axis=0>(a, i)", {"i": ints(0)}),
-        ('a = Conv(x, w) y = Pad<mode="edge">(a, p)', {"p": ints(1, 0, 0, 0, 1, 0, 0, 0)}),
-        ("a = Conv(x, w) y = Pad(a, p)", {"p": ints(1, 0, 0, 0, 1, 0, 0, 0)}),
-    ],
-)
-def test_what_depends_on_the_batch_is_refused(body: str, more: dict[str, Any]) -> None:
-    assert "twice as many images" in refused(body, w=W, **more).what
-
-
-@pytest.mark.parametrize("body", ["y = Flatten<axis=0>(a)", "y = Concat<axis=0>(a, a)", "y = Reshape(a, all)"])
-def test_an_output_without_a_row_for_each_image_is_refused(body: str) -> None:
-    with pytest.raises(ModelError, match=r"row for each image|twice as many images"):
-        canonicalize(parsed(f"a = Conv(x, w) {body}", w=W, all=ints(-1)), (2, 4, 6, 6))
-
-
-@pytest.mark.parametrize(
     "pool",
     [
         "MaxPool<kernel_shape=[3], strides=[2], ceil_mode=1>",
