@@ -173,7 +173,7 @@ def _float_session(model: ir.Model, names: Sequence[str]) -> Callable[[NDArray[n
             value.shape = None
     copy.graph.outputs.clear()
     copy.graph.outputs.extend(_find(copy, names))
-    runner = session(ir.to_proto(copy).SerializeToString())
+    runner = session(copy)
 
     def run(batch: NDArray[np.float32]) -> dict[str, Any]:
         arrays = dict(zip(names, runner.run(list(names), {source.name: batch}), strict=True))

@@ -64,6 +64,9 @@ PROVED_IMAGES = 32
 FLOAT_IMAGES = 4
 """Images that float evaluations are compared on: a wrong layer shows on any of them."""
 
+NAMED_ON = 4
+"""Images that show which part of a network int8 costs most, where nobody asked for a ranking of them all."""
+
 _TOOLS = ("onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "numpy", "torch")
 
 
@@ -210,7 +213,7 @@ class _Export:
         if not seen.is_alarming:
             return found, ()
         try:
-            ranked = found or measure_sensitivity(made, images, PROVED_IMAGES // 2, self.progress)
+            ranked = found or measure_sensitivity(made, images, NAMED_ON, self.progress)
         except MissingPackage:  # torch is not installed: the notice says what it could not find out
             ranked = None
         worst = ranked.parts[0] if ranked is not None and ranked.parts else None

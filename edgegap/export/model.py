@@ -58,9 +58,8 @@ class FloatModel:
             InternalError: they differ by more than float32 noise.
         """
         if isinstance(self.original, Path | bytes):
-            source = str(self.original) if isinstance(self.original, Path) else self.original
             try:
-                expected = _run(session(source), images, self.batch if isinstance(self.batch, int) else 1)
+                expected = _run(session(self.original), images, self.batch if isinstance(self.batch, int) else 1)
             except Exception as error:  # each of ONNX Runtime's errors is a class of its own
                 hint = "onnx.checker.check_model(path, full_check=True) may say more."
                 raise ModelError(f"ONNX Runtime cannot run it: {error}", where=self.spec, hint=hint) from error
@@ -73,7 +72,7 @@ class FloatModel:
                 f"{layer or 'the network'} gives NaN or infinity for real images", where=self.spec, hint=hint
             )
         try:
-            found = _run(session(ir.to_proto(self.model).SerializeToString()), images, 1)
+            found = _run(session(self.model), images, 1)
         except Exception as error:  # each of ONNX Runtime's errors is a class of its own
             hint = "A Reshape in it may name the batch: export it with a batch of 1, or a dynamic one."
             raise ModelError(f"cannot run with a batch of 1: {error}", where=self.spec, hint=hint) from error
@@ -102,7 +101,7 @@ def _first_not_finite(model: ir.Model, images: NDArray[np.float32]) -> str | Non
     tapped = model.clone()
     tapped.graph.outputs.clear()
     tapped.graph.outputs.extend(node.outputs[0] for node in tapped.graph)
-    runner = session(ir.to_proto(tapped).SerializeToString())
+    runner = session(tapped)
     source = runner.get_inputs()[0].name
     for image in images:
         arrays = runner.run(None, {source: image[None]})

@@ -7,9 +7,7 @@ moments (`rounding`). The patches are those of the quantized network itself: the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -17,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgegap.graph.nodes import attribute, operand, shape_of
+from edgegap.ort import session
 from edgegap.quantize.observer import tapped
 
 POSITIONS = 64
@@ -94,7 +93,7 @@ def collect_moments(
     """
     taps = [str(operand(node).name) for node in layers]
     names = sorted(set(taps))
-    runner = _unfused(written, names)
+    runner = session(tapped(written, names), fused=False)
     source = str(written.graph.inputs[0].name)
     moments = [Moments(*_sizes(node), second=second) for node in layers]
     number = 0
@@ -152,18 +151,3 @@ def patches_of(node: ir.Node, x: NDArray[np.float32], number: int) -> NDArray[np
     taken = windows[:, at // width, at % width]  # [C, n, kh, kw]
     grouped = taken.reshape(groups, -1, len(at), kernel[0] * kernel[1])
     return np.ascontiguousarray(grouped.transpose(0, 2, 1, 3)).reshape(groups, len(at), -1)
-
-
-def _unfused(model: ir.Model, names: list[str]) -> Any:
-    """A session that gives the values of these names, and computes every node as it is written.
-
-    Fused into integer kernels, the nodes would saturate on CPUs with AVX2 and without VNNI.
-    """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime as ort  # noqa: PLC0415  # slow to import, and its telemetry must be off before
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(tapped(model, names), options, providers=["CPUExecutionProvider"])

@@ -78,8 +78,8 @@ def _is_output(value: ir.Value) -> bool:
     return True
 
 
-def tapped(model: ir.Model, names: list[str]) -> bytes:
-    """The model with a free batch size and the values of these names for its outputs, serialized."""
+def tapped(model: ir.Model, names: list[str]) -> ir.Model:
+    """A copy of the model, its weights shared, with a free batch size and the values of these names for its outputs."""
     copy = model.clone()
     graph = copy.graph
     shape = list(graph.inputs[0].shape or ())
@@ -89,5 +89,4 @@ def tapped(model: ir.Model, names: list[str]) -> bytes:
         output.shape = None
     graph.outputs.clear()
     graph.outputs.extend(by_name[name] for name in names)
-    serialized: bytes = ir.to_proto(copy).SerializeToString()
-    return serialized
+    return copy

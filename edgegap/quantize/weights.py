@@ -62,17 +62,19 @@ def quantize_linear(weight: NDArray[np.float32], bias: NDArray[np.float32], grid
         bias: float32.
         grid: of the input.
     """
-    flat = weight.reshape(len(weight), -1).astype(np.float64)
-    largest = np.abs(flat).max(axis=1)
+    flat = weight.reshape(len(weight), -1)
+    largest = np.maximum(flat.max(axis=1), -flat.min(axis=1)).astype(np.float64)
     dead = largest < _SMALLEST_WEIGHT
     scale = np.where(dead, 0, largest / WMAX)
     top = scale.max() if scale.max() > 0 else 1 / WMAX
     scale = np.maximum(np.where(dead, top, scale), top * _LEAST_SHARE)
     scale = np.maximum(scale, np.abs(bias.astype(np.float64)) / (grid.scale * _BIAS_LIMIT)).astype(np.float32)
-    integers = np.clip(np.rint(flat / scale[:, None].astype(np.float64)), -WMAX, WMAX)
+    integers = np.empty(flat.shape, np.int8)
+    for row, step, rounded in zip(flat, scale.astype(np.float64), integers, strict=True):  # all at once: 24 bytes each
+        rounded[:] = np.clip(np.rint(row.astype(np.float64) / step), -WMAX, WMAX)
     bias_scale = np.float32(grid.scale) * scale
     return LinearParameters(
-        integers.astype(np.int8).reshape(weight.shape),
+        integers.reshape(weight.shape),
         scale,
         np.rint(bias.astype(np.float64) / bias_scale.astype(np.float64)).astype(np.int32),
         bias_scale,
