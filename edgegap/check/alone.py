@@ -8,15 +8,16 @@ the CPU; float32 sums can round an output otherwise than the artifact only withi
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.errors import InternalError
-from edgegap.graph.nodes import add_initializer, constant, describe, operand, required_constant
+from edgegap.graph.nodes import add_initializer, attribute, constant, describe, operand, required_constant, shape_of
 from edgegap.quantize.floats import float_nodes
 from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.parameters import QMAX, Grid
@@ -122,7 +123,7 @@ class _Alone:
             else:
                 moved = _producer(integers)
                 inputs = [self._integers(value) for value in moved.inputs if value is not None]
-                self._reals[name] = self._add(moved.op_type, inputs, moved)
+                self._reals[name] = self._add(moved.op_type, inputs, attributes=moved.attributes)
         return self._reals[name]
 
     def _integers(self, value: ir.Value) -> ir.Value:
@@ -133,7 +134,11 @@ class _Alone:
     def _arithmetic(self, node: ir.Node) -> ir.Value:
         if node.op_type not in ARITHMETIC:
             raise InternalError("this op has no place in the normal form", where=describe(node))
-        return self._add(node.op_type, [self._operand(value) for value in node.inputs if value is not None], node)
+        inputs = [self._operand(value) for value in node.inputs if value is not None]
+        if node.op_type == "LayerNormalization":  # the float op that the function of the normal form stands for
+            ones = self._constant(np.ones(shape_of(node.outputs[0])[-1], np.float32))
+            return self._add(node.op_type, [*inputs, ones], attributes={"epsilon": attribute(node, "epsilon")})
+        return self._add(node.op_type, inputs, attributes=node.attributes)
 
     def _operand(self, dequantized: ir.Value) -> ir.Value:
         dequantize = _producer(dequantized)
@@ -157,10 +162,11 @@ class _Alone:
     def _constant(self, array: NDArray[np.generic]) -> ir.Value:
         return add_initializer(self._graph, "alone", array)
 
-    def _add(self, op_type: str, inputs: Sequence[ir.Value], like: ir.Node | None = None) -> ir.Value:
+    def _add(
+        self, op_type: str, inputs: Sequence[ir.Value], *, attributes: Mapping[str, Any] | None = None
+    ) -> ir.Value:
         output = ir.val(f"alone/{len(self._graph)}", dtype=ir.DataType.FLOAT)
-        attributes = {} if like is None else dict(like.attributes)
-        self._graph.append(ir.node(op_type, inputs, attributes=attributes, outputs=[output]))
+        self._graph.append(ir.node(op_type, inputs, attributes=dict(attributes or {}), outputs=[output]))
         return output
 
 

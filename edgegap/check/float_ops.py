@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -10,6 +12,9 @@ from edgegap.graph.nodes import module_path, sole_consumer
 from edgegap.run import Result
 
 _BOUNDARY = {"QuantizeLinear", "DequantizeLinear"}
+_INLINED = re.compile(r"_inlfunc_\w+?_(token_(?P<token>\d+)_)?node")
+"""The first call of a function has no token, and the others are counted."""
+
 _MOVES = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "ReorderInput", "ReorderOutput"}
 
 
@@ -43,18 +48,29 @@ def onnxruntime_float_ops(optimized: bytes, artifact: ir.Model) -> list[SlowOp]:
     floats = {value.name for value in graph.input if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
     floats |= {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
     known = _names(artifact)
-    found = []
+    calls = [node for node in artifact.graph if node.domain]
+    found: dict[str, SlowOp] = {}
     for node in graph.node:  # in topological order; the type of an output follows the first input
         quantizes = node.op_type.startswith(("QuantizeLinear", "QLinear", "QGemm"))
         real = node.op_type == "DequantizeLinear" or (not quantizes and node.input[0] in floats)
         if real:
             floats.update(node.output)
         if real and node.op_type not in _BOUNDARY | _MOVES:
-            original = known.get(node.name)
+            original = known.get(node.name) or _called(node.name, calls)
             name = node.name if original is None else str(original.name)
             module = "" if original is None else module_path(original)
-            found.append(SlowOp(name, node.op_type, module, "ONNX Runtime computes it in float"))
-    return found
+            op_type = original.op_type if original is not None and original.domain else node.op_type
+            found.setdefault(name or node.output[0], SlowOp(name, op_type, module, "ONNX Runtime computes it in float"))
+    return list(found.values())
+
+
+def _called(name: str, calls: Sequence[ir.Node]) -> ir.Node | None:
+    """The call of a function whose body a node comes from, by the name that ONNX Runtime gives it."""
+    inlined = _INLINED.match(name)
+    if inlined is None:
+        return None
+    index = 0 if inlined["token"] is None else int(inlined["token"]) + 1
+    return calls[index] if index < len(calls) else None
 
 
 def _names(artifact: ir.Model) -> dict[str, ir.Node]:

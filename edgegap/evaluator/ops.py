@@ -63,13 +63,24 @@ def _elu(node: ir.Node, inputs: Any) -> torch.Tensor:
 
 
 def _gelu(node: ir.Node, inputs: Any) -> torch.Tensor:
-    y: torch.Tensor = _functional().gelu(inputs[0])
+    y: torch.Tensor = _functional().gelu(inputs[0], approximate=attribute(node, "approximate", "none"))
+    return y
+
+
+def _layer_normalization(node: ir.Node, inputs: Any) -> torch.Tensor:
+    x, scale = inputs
+    y: torch.Tensor = _functional().layer_norm(x, scale.shape, scale, eps=attribute(node, "epsilon"))
     return y
 
 
 def _resize(node: ir.Node, inputs: Any) -> torch.Tensor:
-    _, _, vertical, horizontal = (round(scale) for scale in inputs[2].tolist())
-    y: torch.Tensor = inputs[0].repeat_interleave(vertical, 2).repeat_interleave(horizontal, 3)
+    import torch  # noqa: PLC0415  # only whoever evaluates waits for torch
+
+    y: torch.Tensor = inputs[0]
+    for axis, scale in ((2, inputs[2][2].item()), (3, inputs[2][3].item())):
+        size = y.shape[axis]
+        new = round(size * scale)
+        y = y.index_select(axis, torch.arange(new, device=y.device) * size // new)
     return y
 
 
@@ -179,6 +190,7 @@ OPERATIONS: dict[str, Operation] = {
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
     "HardSwish": _hard_swish,
+    "LayerNormalization": _layer_normalization,
     "MaxPool": _max_pool,
     "Mul": _mul,
     "Pad": _pad,

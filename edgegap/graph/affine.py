@@ -1,11 +1,13 @@
-"""Per-channel affine maps y = scale * x + shift: folded into the linear layer in front, else a depthwise convolution.
+"""Per-channel affine maps y = scale * x + shift: folded into a linear layer next to them, else a depthwise convolution.
 
 Rules:
     1. BatchNormalization (inference) is an affine map with scale = gamma / sqrt(var + eps).
     2. Mul, Div, Add and Sub of a [N, C, H, W] or [N, C] value with a constant of one value per channel, or one in all.
     3. Behind a Conv or Gemm that nothing else reads, the map is folded: W' = scale * W, b' = scale * b + shift
        (computed in float64, rounded once).
-    4. Elsewhere on a [N, C, H, W] value it becomes a depthwise 1x1 Conv, which both runtimes compute exactly in int8.
+    4. In front of a Conv without padding, or a Gemm, that alone reads it, it is folded there:
+       W' = scale * W along the inputs, b' = b + W shift.
+    5. Elsewhere on a [N, C, H, W] value it becomes a depthwise 1x1 Conv, which both runtimes compute exactly in int8.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ def fold_affine(model: ir.Model) -> bool:
         foldable = linear is not None and linear.op_type in ("Conv", "Gemm") and sole_consumer(x) is node
         if foldable and linear is not None and constant(linear.inputs[1]) is not None and len(linear.inputs) > 2:
             _fold(linear, scale, shift)
+            replace(node, x)
+        elif (reader := _linear_behind(node)) is not None:
+            _fold_ahead(reader, scale, shift)
             replace(node, x)
         elif len(shape_of(x)) == 4:
             _to_depthwise(node, affine)
@@ -96,15 +101,35 @@ def _per_channel(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[
     return np.broadcast_to(padded.reshape(-1), (shape[1],)).astype(np.float64)
 
 
+def _linear_behind(node: ir.Node) -> ir.Node | None:
+    """The layer of rule 4."""
+    linear = sole_consumer(node.outputs[0])
+    if linear is None or linear.op_type not in ("Conv", "Gemm") or len(linear.inputs) < 3:
+        return None
+    if operand(linear) is not node.outputs[0] or any(constant(value) is None for value in linear.inputs[1:]):
+        return None
+    takes = attribute(linear, "transB", 0) if linear.op_type == "Gemm" else not any(attribute(linear, "pads", []))
+    return linear if takes else None
+
+
 def _fold(linear: ir.Node, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> None:
     weight, bias = required_constant(linear, 1, "weight"), required_constant(linear, 2, "bias")
-    graph = graph_of(linear)
-    new_weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
-    names = [operand(linear, k).name for k in (1, 2)]
-    linear.replace_input_with(1, add_initializer(graph, f"{names[0]}_folded", new_weight.astype(np.float32)))
-    linear.replace_input_with(
-        2, add_initializer(graph, f"{names[1]}_folded", (bias * scale + shift).astype(np.float32))
-    )
+    _set_parameters(linear, weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), bias * scale + shift)
+
+
+def _fold_ahead(linear: ir.Node, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> None:
+    weight, bias = required_constant(linear, 1, "weight"), required_constant(linear, 2, "bias")
+    groups = attribute(linear, "group", 1)
+    grouped = weight.reshape(groups, -1, *weight.shape[1:]).astype(np.float64)  # [group, O / group, C / group, ...]
+    along = (groups, 1, -1, *[1] * (weight.ndim - 2))
+    added = (grouped * shift.reshape(along)).reshape(len(weight), -1).sum(axis=1)
+    _set_parameters(linear, (grouped * scale.reshape(along)).reshape(weight.shape), bias + added)
+
+
+def _set_parameters(linear: ir.Node, weight: NDArray[np.float64], bias: NDArray[np.float64]) -> None:
+    for k, array in ((1, weight), (2, bias)):
+        folded = add_initializer(graph_of(linear), f"{operand(linear, k).name}_folded", array.astype(np.float32))
+        linear.replace_input_with(k, folded)
 
 
 def _to_depthwise(node: ir.Node, affine: Affine) -> None:

@@ -2,8 +2,8 @@
 
 A canonical model has one input and one output, opset 18, static shapes, and only these nodes, their attributes written
 out: Conv, Gemm, Add, Mul, Concat, MaxPool, AveragePool (counting its padding), GlobalAveragePool, Relu, Clip, Pad (by a
-constant), Slice, Flatten, Reshape, Resize (of repeated rows and columns), Transpose, Elu, Gelu, HardSwish, Sigmoid,
-Tanh. No node depends on the batch size.
+constant), Slice, Flatten, Reshape, Resize (nearest, asymmetric, floor), Transpose, LayerNormalization (over the last
+axis, with a scale of ones), Elu, Gelu, HardSwish, Sigmoid, Tanh. No node depends on the batch size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from edgegap.errors import ModelError
 from edgegap.graph.activations import rewrite_activations
 from edgegap.graph.affine import fold_affine
+from edgegap.graph.bilinear import rewrite_bilinear
 from edgegap.graph.constants import fold_constants
+from edgegap.graph.depth_to_space import rewrite_depth_to_space
 from edgegap.graph.flatten import normalize_reshapes
 from edgegap.graph.gelu import recognize_gelu
 from edgegap.graph.identities import remove_identities
@@ -34,16 +36,20 @@ from edgegap.graph.nodes import (
     shape_of,
     unsupported,
 )
+from edgegap.graph.normalization import check_layer_norm, normalize_layer_norms
 from edgegap.graph.padding import HUGE, normalize_padding
 from edgegap.graph.pooling import normalize_pools, recognize_global_average_pool
+from edgegap.graph.radix import rewrite_radix_attention
 from edgegap.graph.reductions import rewrite_reductions
 from edgegap.graph.resizing import normalize_resizes
 from edgegap.graph.shapes import FITS, bind_input, infer_shapes
 from edgegap.graph.slicing import normalize_slices
 from edgegap.graph.splitting import rewrite_splits
 from edgegap.graph.subtraction import rewrite_subtraction
+from edgegap.graph.transposed import rewrite_transposed_convolutions
+from edgegap.graph.transposing import sink_transposes
 
-_COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "Relu", "Clip"}
+_COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "LayerNormalization", "Relu", "Clip"}
 _FUNCTIONS = {"Elu", "Gelu", "HardSwish", "Sigmoid", "Tanh"}
 _MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Resize", "Transpose"}
 _OF_MAPS = {"AveragePool", "GlobalAveragePool", "MaxPool"}
@@ -55,13 +61,20 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     recognize_gelu,
     rewrite_activations,
     rewrite_splits,
+    rewrite_bilinear,
+    rewrite_transposed_convolutions,
+    rewrite_depth_to_space,
     normalize_padding,
     normalize_pools,
     recognize_global_average_pool,
     rewrite_reductions,
     normalize_reshapes,
+    normalize_layer_norms,
     normalize_linear,
+    sink_transposes,
+    remove_identities,
     fold_affine,
+    rewrite_radix_attention,
     rewrite_subtraction,
     normalize_slices,
     normalize_resizes,
@@ -69,8 +82,9 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
 )
 
 _HINTS = {
+    "GatherND": "Take slices, and join them with cat; resize with mode='nearest' in place of 'nearest-exact'.",
+    "Mish": "Use SiLU, whose shape is the same: it is exact as x * Sigmoid(x).",
     "Erf": "As a part of GELU it can be done: x * (1 + Erf(x / sqrt 2)) / 2.",
-    "LayerNormalization": "Use BatchNorm, which costs nothing once it is folded.",
     "Selu": "Use ELU or ReLU.",
     "Softplus": "Use ReLU, or SiLU in place of Mish.",
     "Softmax": "End the network with its logits: the largest one is the prediction either way.",
@@ -142,6 +156,8 @@ def check_nodes(model: ir.Model) -> None:
             raise unsupported(node, "its weight is computed at run time", "Make the weight a parameter.")
         if node.op_type == "Concat" and any(constant(value) is not None for value in node.inputs):
             raise unsupported(node, "it joins a constant to the image's values", "Join only what is computed.")
+        if node.op_type == "LayerNormalization":
+            check_layer_norm(node)
         if node.op_type == "Clip":
             _check_clip(node)
         if node.op_type == "Pad" and len(node.inputs) > 2 and node.inputs[2] is not None:

@@ -9,10 +9,9 @@ Rules:
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
-from edgegap.graph.nodes import add_initializer, attribute, constant, graph_of, new_node, operand, shape_of, take_over
+from edgegap.graph.nodes import attribute, constant, new_node, operand, reshaped, shape_of, take_over
 
 _SPELLINGS = {"Reshape", "Squeeze", "Unsqueeze", "Flatten"}
 
@@ -34,14 +33,13 @@ def normalize_reshapes(model: ir.Model) -> bool:
         if len(target) == 2:
             if node.op_type == "Flatten" and attribute(node, "axis", 1) == 1:
                 continue
-            flat = new_node(node, "Flatten", [operand(node)], {"axis": 1}, name=f"{y.name}_flat", shape=target)
+            new = new_node(node, "Flatten", [operand(node)], {"axis": 1}, name=f"{y.name}_flat", shape=target)
+            flat = new.outputs[0]
         else:
-            wanted = np.array([0, *target[1:]], np.int64)
             now = constant(node.inputs[1]) if node.op_type == "Reshape" else None
-            if now is not None and np.array_equal(now, wanted) and not attribute(node, "allowzero", 0):
+            if now is not None and now.tolist() == [0, *target[1:]] and not attribute(node, "allowzero", 0):
                 continue
-            shape = add_initializer(graph_of(node), f"{y.name}_shape", wanted)
-            flat = new_node(node, "Reshape", [operand(node), shape], name=f"{y.name}_reshaped", shape=target)
-        take_over(node, flat.outputs[0])
+            flat = reshaped(node, operand(node), target, name=f"{y.name}_reshaped")
+        take_over(node, flat)
         changed = True
     return changed

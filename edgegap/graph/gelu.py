@@ -1,8 +1,9 @@
 """GELU in whatever spelling an exporter gives it, as the op Gelu of opset 20.
 
 Rules:
-    1. A chain of elementwise ops around an Erf, of one value x and of constants, that computes x Phi(x) is Gelu(x)
-       (Hendrycks and Gimpel, 2016, arXiv:1606.08415). It is known by what it gives, not by how it is spelled.
+    1. Elementwise ops around an Erf, of one value x and of constants, that compute x Phi(x) are Gelu(x); around a Tanh,
+       that compute x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), Gelu(x) of approximate="tanh" (Hendrycks and
+       Gimpel, 2016, arXiv:1606.08415). They are known by what they give, not by how they are spelled.
     2. A network with a Gelu is of opset 20 at least.
 """
 
@@ -18,14 +19,12 @@ from scipy import special
 
 from edgegap.graph.nodes import (
     GELU_OPSET,
-    attribute,
     constant,
     new_node,
     operand,
     shape_of,
     sole_consumer,
     take_over,
-    unsupported,
 )
 
 Array = NDArray[np.float64]
@@ -35,25 +34,38 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "Div": np.divide,
     "Erf": special.erf,
     "Mul": np.multiply,
+    "Pow": np.power,
     "Sub": np.subtract,
+    "Tanh": np.tanh,
 }
-_REACH = 4
-"""Nodes that a spelling has at most on either side of its Erf."""
+_AHEAD, _BEHIND = 7, 4
+"""Nodes in a row that a spelling has at most in front of its Erf or Tanh, and behind it."""
 
 _SAMPLES: Array = np.linspace(-6, 6, 49)
+
+
+def tanh_gelu(x: Array) -> Array:
+    """What Gelu computes with approximate="tanh"."""
+    y: Array = x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return y
+
+
+_FORMS: dict[str, tuple[str, Array]] = {
+    "Erf": ("none", _SAMPLES * special.ndtr(_SAMPLES)),
+    "Tanh": ("tanh", tanh_gelu(_SAMPLES)),
+}
+"""What `approximate` is around each op, and what the samples become."""
 
 
 def recognize_gelu(model: ir.Model) -> bool:
     """Apply the rules above in place; says whether anything changed."""
     changed = False
     for node in model.graph:
-        if node.op_type == "Gelu" and attribute(node, "approximate", "none") != "none":
-            what = f"it approximates GELU by {attribute(node, 'approximate')}"
-            raise unsupported(node, what, "Use nn.GELU() without approximate: it is one op in both formats.")
-        found = _gelu_around(node) if node.op_type == "Erf" else None
+        found = _gelu_around(node) if node.op_type in _FORMS else None
         if found is not None:
             last, x = found
-            gelu = new_node(last, "Gelu", [x], name=f"{last.outputs[0].name}_gelu", shape=shape_of(x))
+            name, form = f"{last.outputs[0].name}_gelu", {"approximate": _FORMS[node.op_type][0]}
+            gelu = new_node(last, "Gelu", [x], form, name=name, shape=shape_of(x))
             take_over(last, gelu.outputs[0])
             changed = True
     if any(node.op_type == "Gelu" for node in model.graph) and model.graph.opset_imports[""] < GELU_OPSET:
@@ -62,11 +74,11 @@ def recognize_gelu(model: ir.Model) -> bool:
     return changed
 
 
-def _gelu_around(erf: ir.Node) -> tuple[ir.Node, ir.Value] | None:
+def _gelu_around(node: ir.Node) -> tuple[ir.Node, ir.Value] | None:
     """The last node of a GELU, and what it is of."""
-    wanted = _SAMPLES * special.ndtr(_SAMPLES)
-    for last in _forwards(erf):
-        for x in _backwards(erf):
+    _, wanted = _FORMS[node.op_type]
+    for last in _behind(node):
+        for x in _ahead(node):
             given = _computed(last.outputs[0], x)
             if given is None or shape_of(x) != shape_of(last.outputs[0]):
                 continue
@@ -75,27 +87,27 @@ def _gelu_around(erf: ir.Node) -> tuple[ir.Node, ir.Value] | None:
     return None
 
 
-def _forwards(node: ir.Node) -> Iterator[ir.Node]:
-    for _ in range(_REACH):
+def _behind(node: ir.Node) -> Iterator[ir.Node]:
+    for _ in range(_BEHIND):
         reader = sole_consumer(node.outputs[0])
         if reader is None or reader.op_type not in _ELEMENTWISE:
             return
         yield (node := reader)
 
 
-def _backwards(node: ir.Node) -> Iterator[ir.Value]:
-    for _ in range(_REACH):
-        variables = [value for value in node.inputs if value is not None and constant(value) is None]
-        if len(variables) != 1:
-            return
-        yield variables[0]
-        producer = variables[0].producer()
-        if producer is None or producer.op_type not in _ELEMENTWISE:
-            return
-        node = producer
+def _ahead(node: ir.Node) -> list[ir.Value]:
+    """What `node` is computed of, the nearest first."""
+    found: dict[ir.Value, None] = {}
+    nodes = [node]
+    for _ in range(_AHEAD):
+        values = [value for n in nodes for value in n.inputs if value is not None and constant(value) is None]
+        found |= dict.fromkeys(values)
+        makers = dict.fromkeys(value.producer() for value in values)
+        nodes = [maker for maker in makers if maker is not None and maker.op_type in _ELEMENTWISE]
+    return list(found)
 
 
-def _computed(value: ir.Value, x: ir.Value, depth: int = 2 * _REACH) -> Array | None:
+def _computed(value: ir.Value, x: ir.Value, depth: int = _AHEAD + _BEHIND) -> Array | None:
     """What `value` is at the samples of `x`; None where it is no function of `x` alone."""
     if value is x:
         return _SAMPLES

@@ -5,6 +5,7 @@ Rules:
        A convolution of one dimension is one of two with a height of 1, between two Reshapes.
     2. Gemm: y = x @ W.T + b, that is transA=0, transB=1, alpha=beta=1 and a bias of shape [O].
     3. MatMul by a constant on a [N, K] value is a Gemm; an Add of a constant [O] behind it is that Gemm's bias.
+       On [N, H, W, K] it is a 1x1 Conv between two Transposes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from edgegap.graph.nodes import (
     take_over,
     unsupported,
 )
+from edgegap.graph.normalization import TO_NCHW, TO_NHWC
 from edgegap.graph.padding import resolve_auto_pad
 
 
@@ -108,13 +110,17 @@ def _normalize_gemm(node: ir.Node) -> bool:
         return False
     matrix = weight if transposed else weight.T
     full = np.zeros(outputs, np.float32) if bias is None else np.broadcast_to(beta * bias, (1, outputs))[0]
-    _put_gemm(node, (alpha * matrix).astype(np.float32), full.astype(np.float32))
+    scaled = matrix if alpha == 1 else (alpha * matrix).astype(np.float32)  # without need, not one more copy of it
+    _put_gemm(node, scaled, full.astype(np.float32))
     return True
 
 
 def _matmul_to_gemm(node: ir.Node) -> bool:
-    weight = constant(node.inputs[1])
-    if weight is None or weight.ndim != 2 or len(shape_of(operand(node))) != 2:
+    weight, rank = constant(node.inputs[1]), len(shape_of(operand(node)))
+    if weight is not None and weight.ndim == 2 and rank == 4:
+        _put_pointwise(node, weight)
+        return True
+    if weight is None or weight.ndim != 2 or rank != 2:
         return False
     bias = np.zeros(weight.shape[1], np.float32)
     add = sole_consumer(node.outputs[0])
@@ -125,6 +131,22 @@ def _matmul_to_gemm(node: ir.Node) -> bool:
             replace(add, node.outputs[0])
     _put_gemm(node, weight.T, bias)
     return True
+
+
+def _put_pointwise(node: ir.Node, weight: np.ndarray) -> None:
+    x, y, graph = operand(node), node.outputs[0], graph_of(node)
+    channels, outputs = weight.shape
+    n, h, w, _ = shape_of(x)
+    parameters = [
+        add_initializer(graph, f"{operand(node, 1).name}_kernel", weight.T.reshape(outputs, channels, 1, 1)),
+        add_initializer(graph, f"{y.name}_bias", np.zeros(outputs, np.float32)),
+    ]
+    attributes = {"kernel_shape": [1, 1], "strides": [1, 1], "dilations": [1, 1], "group": 1, "pads": [0, 0, 0, 0]}
+    maps = new_node(node, "Transpose", [x], {"perm": TO_NCHW}, name=f"{y.name}_maps", shape=(n, channels, h, w))
+    inputs = [*maps.outputs, *parameters]
+    conv = new_node(node, "Conv", inputs, attributes, name=f"{y.name}_conv", shape=(n, outputs, h, w))
+    last = new_node(node, "Transpose", conv.outputs, {"perm": TO_NHWC}, name=f"{y.name}_last", shape=shape_of(y))
+    take_over(node, last.outputs[0])
 
 
 def _put_gemm(node: ir.Node, weight: np.ndarray, bias: np.ndarray) -> None:

@@ -65,6 +65,12 @@ def shape_of(value: ir.Value) -> tuple[int, ...]:
     return tuple(int(d) for d in value.shape)  # type: ignore[arg-type]  # checked above: every dimension is an int
 
 
+def reduced_axes(node: ir.Node) -> set[int]:
+    """The axes that a Reduce node reduces, not negative; none where it does not name them, or computes them."""
+    axes = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "axes")
+    return set() if axes is None else {int(axis) % len(shape_of(operand(node))) for axis in axes}
+
+
 def sole_consumer(value: ir.Value) -> ir.Node | None:
     """The one node that reads `value`, or None where it has several readers or is a graph output."""
     uses = list(value.uses())
@@ -142,6 +148,13 @@ def new_node(
     node.metadata_props.update(like.metadata_props)
     graph.insert_before(like, node)
     return node
+
+
+def reshaped(like: ir.Node, x: ir.Value, shape: Sequence[int], *, name: str) -> ir.Value:
+    """`x` behind a Reshape to `shape`, put in front of `like`; a batch that stays in front is copied, not written."""
+    batch = 0 if shape[0] == shape_of(x)[0] else shape[0]
+    sizes = add_initializer(graph_of(like), f"{name}_shape", np.array([batch, *shape[1:]], np.int64))
+    return new_node(like, "Reshape", [x, sizes], name=name, shape=shape).outputs[0]
 
 
 def replace(node: ir.Node, value: ir.Value) -> None:

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from edgegap.graph.nodes import (
     add_initializer,
     attribute,
-    constant,
     graph_of,
     new_node,
     operand,
+    reduced_axes,
+    reshaped,
     shape_of,
     take_over,
     unsupported,
@@ -37,11 +38,10 @@ def recognize_global_average_pool(model: ir.Model) -> bool:
         if x is None:
             continue
         n, c = shape_of(x)[:2]
-        gap = new_node(node, "GlobalAveragePool", [x], name=f"{y.name}_gap", shape=(n, c, 1, 1))
+        gap = new_node(node, "GlobalAveragePool", [x], name=f"{y.name}_gap", shape=(n, c, 1, 1)).outputs[0]
         if shape_of(y) != (n, c, 1, 1):
-            target = add_initializer(graph_of(node), f"{y.name}_shape", np.array([0, *shape_of(y)[1:]], np.int64))
-            gap = new_node(node, "Reshape", [gap.outputs[0], target], name=f"{y.name}_flat", shape=shape_of(y))
-        take_over(node, gap.outputs[0])
+            gap = reshaped(node, gap, shape_of(y), name=f"{y.name}_flat")
+        take_over(node, gap)
         changed = True
     return changed
 
@@ -88,10 +88,7 @@ def _averaged(node: ir.Node) -> ir.Value | None:
 
 def _mean_axes(node: ir.Node) -> set[int]:
     """The axes of a ReduceMean, not negative; none for any other node."""
-    if node.op_type != "ReduceMean":
-        return set()
-    axes = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "axes")
-    return set() if axes is None else {int(a) % len(shape_of(operand(node))) for a in axes}
+    return reduced_axes(node) if node.op_type == "ReduceMean" else set()
 
 
 def _covers_the_map(node: ir.Node) -> bool:

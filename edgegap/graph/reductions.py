@@ -12,7 +12,16 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from edgegap.graph.nodes import add_initializer, attribute, constant, graph_of, new_node, operand, shape_of, take_over
+from edgegap.graph.nodes import (
+    add_initializer,
+    graph_of,
+    new_node,
+    operand,
+    reduced_axes,
+    reshaped,
+    shape_of,
+    take_over,
+)
 
 
 def rewrite_reductions(model: ir.Model) -> bool:
@@ -24,8 +33,7 @@ def rewrite_reductions(model: ir.Model) -> bool:
             continue
         y = node.outputs[0]
         if shape_of(reduced) != shape_of(y):
-            target = add_initializer(graph_of(node), f"{y.name}_shape", np.array([0, *shape_of(y)[1:]], np.int64))
-            reduced = new_node(node, "Reshape", [reduced, target], name=f"{y.name}_flat", shape=shape_of(y)).outputs[0]
+            reduced = reshaped(node, reduced, shape_of(y), name=f"{y.name}_flat")
         take_over(node, reduced)
         changed = True
     return changed
@@ -44,13 +52,10 @@ def _reduced(node: ir.Node) -> ir.Value | None:
 
 
 def _axes(node: ir.Node) -> set[int]:
-    rank = len(shape_of(operand(node))) if node.op_type.startswith(("Reduce", "Global")) else 0
-    if rank != 4:
+    """The axes of a map that `node` reduces; none for any other node."""
+    if not node.op_type.startswith(("Reduce", "Global")) or len(shape_of(operand(node))) != 4:
         return set()
-    if node.op_type == "GlobalMaxPool":
-        return {2, 3}
-    given = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "axes")
-    return set() if given is None else {int(axis) % rank for axis in given}
+    return {2, 3} if node.op_type == "GlobalMaxPool" else reduced_axes(node)
 
 
 def _maximum(node: ir.Node) -> ir.Value:

@@ -4,6 +4,8 @@ Rules:
     1. Each output of a Split is a Slice.
     2. Gather of constant indices that count up by one is a Slice; a single index without an axis of its own is
        a Reshape behind it.
+    3. Gather of every element of a flattened value in order is a Reshape: so torch exports as_strided, which an average
+       of maps in channels-last memory ends in.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from edgegap.graph.nodes import (
     new_node,
     operand,
     required_constant,
+    reshaped,
     shape_of,
     take_over,
     unsupported,
@@ -61,6 +64,9 @@ def _gather(node: ir.Node) -> None:
     x, y, axis = operand(node), node.outputs[0], attribute(node, "axis", 0)
     indices = required_constant(node, 1, "indices")
     flat = indices.reshape(-1) % shape_of(x)[axis]
+    if len(shape_of(x)) == 1 and np.array_equal(flat, np.arange(shape_of(x)[0])):
+        _reshape_whole(node)
+        return
     if indices.ndim > 1 or not len(flat) or (np.diff(flat) != 1).any():
         raise unsupported(node, "its indices do not count up by one", "Take slices, and join them with cat.")
     part = slice_of(node, x, axis, int(flat[0]), int(flat[-1]) + 1, str(y.name))
@@ -70,10 +76,17 @@ def _gather(node: ir.Node) -> None:
     take_over(node, part)
 
 
-def slice_of(node: ir.Node, x: ir.Value, axis: int, start: int, end: int, name: str) -> ir.Value:
-    """`x[start:end]` along one axis, put in front of `node`; its name begins with `name`."""
-    columns = (("starts", start), ("ends", end), ("axes", axis % len(shape_of(x))), ("steps", 1))
+def _reshape_whole(node: ir.Node) -> None:
+    x, y = operand(node), node.outputs[0]
+    flattening = x.producer()
+    source = operand(flattening) if flattening is not None and flattening.op_type == "Reshape" else x
+    take_over(node, reshaped(node, source, shape_of(y), name=f"{y.name}_whole"))
+
+
+def slice_of(node: ir.Node, x: ir.Value, axis: int, start: int, end: int, name: str, step: int = 1) -> ir.Value:
+    """`x[start:end:step]` along one axis, put in front of `node`; its name begins with `name`."""
+    columns = (("starts", start), ("ends", end), ("axes", axis % len(shape_of(x))), ("steps", step))
     inputs = [add_initializer(graph_of(node), f"{name}_{what}", np.array([k], np.int64)) for what, k in columns]
     shape = list(shape_of(x))
-    shape[axis] = end - start
+    shape[axis] = len(range(start, end, step))
     return new_node(node, "Slice", [x, *inputs], name=f"{name}_part", shape=shape).outputs[0]

@@ -118,6 +118,7 @@ def _constants() -> dict[str, np.ndarray]:
         "third": 2,
         "split": [1, 3],
         "sizes": [1, 4, 12, 12],
+        "seven": [1, 4, 7, 7],
         "flat": [1, -1],
         "groups": [1, 2, 2, 6, 6],
         "whole": [1, 4, 6, 6],
@@ -142,6 +143,12 @@ PROBES: tuple[Probe, ...] = tuple(
         ("Conv", "depthwise", "y = Conv <group: int = 4> (x, deep, b)"),
         ("Conv", "1-D", "R = Reshape (m, series) y = Conv (R, line, b)"),
         ("ConvTranspose", "", "y = ConvTranspose <strides: ints = [2, 2]> (m, up, b)"),
+        (
+            "ConvTranspose",
+            "cropped",
+            "y = ConvTranspose <strides: ints = [2, 2], pads: ints = [1, 1, 1, 1], output_padding: ints = [1, 1]> "
+            "(m, k3)",
+        ),
         ("Gemm", "", "F = Flatten (x) y = Gemm <transB: int = 1> (F, matrix)"),
         ("MatMul", "by a constant, of [N, K]", "F = Flatten (x) y = MatMul (F, rows)"),
         ("MatMul", "by a constant, of a map", "y = MatMul (m, columns)"),
@@ -182,6 +189,7 @@ PROBES: tuple[Probe, ...] = tuple(
         ("HardSwish", "as x * HardSigmoid(x)", "a = HardSigmoid <alpha: float = 0.16666667> (m) y = Mul (m, a)"),
         ("Tanh", "", "y = Tanh (m)"),
         ("Gelu", "", "y = Gelu (m)"),
+        ("Gelu", "approximated", 'y = Gelu <approximate: string = "tanh"> (m)'),
         (
             "Gelu",
             "as Erf",
@@ -210,7 +218,12 @@ PROBES: tuple[Probe, ...] = tuple(
             "elsewhere",
             "y = BatchNormalization (x, gamma, b, b, var)",
         ),
-        ("LayerNormalization", "", "y = LayerNormalization (m, gamma6)"),
+        (
+            "LayerNormalization",
+            "of the channels",
+            "T = Transpose <perm: ints = [0, 2, 3, 1]> (m) y = LayerNormalization (T, gamma, b)",
+        ),
+        ("LayerNormalization", "of rows", "y = LayerNormalization (m, gamma6)"),
         ("InstanceNormalization", "", "y = InstanceNormalization (m, gamma, b)"),
         ("Concat", "of channels", "y = Concat <axis: int = 1> (m, n)"),
         ("Split", "of channels", "y, rest = Split <axis: int = 1> (m, split)"),
@@ -250,13 +263,25 @@ PROBES: tuple[Probe, ...] = tuple(
             "channel shuffle",
             "a = Reshape (m, groups) d = Transpose <perm: ints = [0, 2, 1, 3, 4]> (a) y = Reshape (d, whole)",
         ),
-        ("DepthToSpace", "", "y = DepthToSpace <blocksize: int = 2> (m)"),
+        ("DepthToSpace", "DCR", "y = DepthToSpace <blocksize: int = 2> (m)"),
+        ("DepthToSpace", "CRD", 'y = DepthToSpace <blocksize: int = 2, mode: string = "CRD"> (m)'),
         ("SpaceToDepth", "", "y = SpaceToDepth <blocksize: int = 2> (m)"),
         (
             "Resize",
             "nearest",
             'y = Resize <mode: string = "nearest", coordinate_transformation_mode: string = "asymmetric", '
             'nearest_mode: string = "floor"> (m, , scales)',
+        ),
+        (
+            "Resize",
+            "nearest, by a fraction",
+            'y = Resize <mode: string = "nearest", coordinate_transformation_mode: string = "asymmetric", '
+            'nearest_mode: string = "floor"> (m, , , seven)',
+        ),
+        (
+            "Resize",
+            "nearest, half-pixel, by a fraction",
+            'y = Resize <mode: string = "nearest"> (m, , , seven)',
         ),
         (
             "Resize",

@@ -7,6 +7,7 @@ Every op of the normal form is exact (bound 0), some of them under a condition o
     GlobalAveragePool   where its scales are tie-free (`snap.ratio_is_tie_free`), else 1
     Mul                 likewise
     Elu, Gelu, Sigmoid, Tanh   where none of their 256 results lies near a tie (`functions.tie_distance`), else 1
+    LayerNormalization  up to 1032 channels (`integer_norm_is_exact`), else 1
     QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
 
 A layer that stays in float has no bound: it is computed from identical integers, in an order that each runtime chooses.
@@ -20,9 +21,10 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgegap.graph.integer_norm import integer_norm_is_exact
 from edgegap.graph.nodes import describe, operand, shape_of, sole_consumer
 from edgegap.quantize.floats import float_nodes
-from edgegap.quantize.functions import FUNCTIONS, tie_distance
+from edgegap.quantize.functions import FUNCTIONS, function_of, tie_distance
 from edgegap.quantize.lower import ARITHMETIC
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.snap import add_is_tie_free, ratio_is_tie_free
@@ -76,13 +78,16 @@ def _why_inexact(node: ir.Node, table: NDArray[np.float32] | None) -> str | None
             if grid and distance_to_tie(table, grid) >= MARGIN
             else "a pixel value lies on a tie of the input's grid"
         )
+    if node.op_type == "LayerNormalization":
+        exact = integer_norm_is_exact(shape_of(operand(node))[-1])
+        return None if exact else "the sum of the squares of so many channels may be rounded"
     if node.op_type not in {"Add", "Mul", "GlobalAveragePool", *FUNCTIONS}:
         return None
     quantize = sole_consumer(node.outputs[0])
     grids = [grid_of(value) for value in (*node.inputs, quantize.outputs[0] if quantize else None) if value is not None]
     if node.op_type in FUNCTIONS:
         known = [grid for grid in grids if grid is not None]
-        steady = len(known) == 2 and tie_distance(node.op_type, *known) >= MARGIN
+        steady = len(known) == 2 and tie_distance(function_of(node), *known) >= MARGIN
         return None if steady else "one of its 256 results lies near a tie"
     scales = [grid.scale for grid in grids if isinstance(grid, Grid)]
     if node.op_type == "Add":

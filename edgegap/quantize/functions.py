@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import onnx_ir as ir
 from numpy.typing import NDArray
 from scipy import special
 
+from edgegap.graph.gelu import tanh_gelu
+from edgegap.graph.nodes import attribute
 from edgegap.quantize.parameters import QMAX, SIGNED, Grid
 from edgegap.quantize.ties import distance_to_tie
+
+Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 _EPSILON = float(np.finfo(np.float32).eps)
 
@@ -27,7 +32,7 @@ def _gelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return y
 
 
-FUNCTIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+FUNCTIONS: dict[str, Function] = {
     "Elu": _elu,
     "Gelu": _gelu,
     "Sigmoid": special.expit,
@@ -39,7 +44,12 @@ PRESCRIBED = {"Sigmoid": Grid(1 / 256, 0), "Tanh": Grid(1 / 128, SIGNED)}
 """The grids that TFLite demands of an output."""
 
 
-def tie_distance(op_type: str, source: Grid, result: Grid) -> float:
+def function_of(node: ir.Node) -> Function:
+    """What `node` computes, of an op in `FUNCTIONS`."""
+    return tanh_gelu if attribute(node, "approximate") == "tanh" else FUNCTIONS[node.op_type]
+
+
+def tie_distance(function: Function, source: Grid, result: Grid) -> float:
     """The least distance, in LSB, of what the function gives for any integer of `source` from a tie of `result`.
 
     Less what a float32 evaluation may be off: `exp(x) - 1` and `x Phi(x)` are sums and products of numbers as large as
@@ -47,4 +57,4 @@ def tie_distance(op_type: str, source: Grid, result: Grid) -> float:
     """
     x = source.dequantize(np.arange(QMAX + 1))
     noise = _EPSILON * max(1.0, float(np.abs(x).max()))
-    return distance_to_tie(FUNCTIONS[op_type](x), result) - noise / result.scale
+    return distance_to_tie(function(x), result) - noise / result.scale

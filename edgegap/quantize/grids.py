@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgegap.graph.nodes import constant, operand, shape_of
 from edgegap.quantize.classes import Conflict, GridClasses
-from edgegap.quantize.functions import FUNCTIONS, PRESCRIBED, tie_distance
+from edgegap.quantize.functions import FUNCTIONS, PRESCRIBED, Function, function_of, tie_distance
 from edgegap.quantize.input_grid import pixel_grid
 from edgegap.quantize.lower import ARITHMETIC, requantize
 from edgegap.quantize.parameters import Grid, affine_grid, constant_grid, grid_at
@@ -100,7 +100,7 @@ def _steady_functions(
         for value in (operand(node, 0), operand(node, 1), _computed(node))
     }
     conflicts: list[Conflict] = []
-    readers: dict[str, list[tuple[str, str]]] = {}
+    readers: dict[str, list[tuple[Function, str]]] = {}
     for node in model.graph:
         if node.op_type not in FUNCTIONS:
             continue
@@ -109,11 +109,11 @@ def _steady_functions(
         if source in classes.fixed or source in snapped:
             conflicts.append((node, 0))
         else:
-            readers.setdefault(source, []).append((node.op_type, result))
+            readers.setdefault(source, []).append((function_of(node), result))
     for source, functions in readers.items():
 
-        def distance(grid: Grid, functions: list[tuple[str, str]] = functions) -> float:
-            return min(tie_distance(op_type, grid, grids[result]) for op_type, result in functions)
+        def distance(grid: Grid, functions: list[tuple[Function, str]] = functions) -> float:
+            return min(tie_distance(function, grid, grids[result]) for function, result in functions)
 
         grids[source] = off_ties(grids[source].scale, spans[source][0], distance) or grids[source]
     return conflicts

@@ -10,6 +10,7 @@
    quantized where an integer op reads it. It reads a DequantizeLinear with one scale per channel, all of them equal:
    ONNX Runtime quantizes the weights of a Conv or Gemm between a DequantizeLinear of one scale and a QuantizeLinear by
    itself, with one scale for all channels (its WeightBiasQuantization).
+6. A LayerNormalization is a function of that name, whose body both runtimes compute alike (`graph.integer_norm`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import NameFixPass
 
+from edgegap.graph.integer_norm import DOMAIN, integer_norm, integer_norm_attributes
 from edgegap.graph.nodes import IR_VERSION, constant, operand, required_constant, shape_of, unsupported
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.classes import limits_of
@@ -76,6 +78,10 @@ def write_normal_form(
         name=model.graph.name or "network",
     )
     written = ir.Model(graph, ir_version=IR_VERSION, producer_name="edgegap")
+    if any(node.domain == DOMAIN for node in writer.nodes):
+        function = integer_norm()
+        graph.opset_imports[DOMAIN] = 1
+        written.functions[function.identifier()] = function
     NameFixPass()(written)
     infer_shapes(written)
     return written
@@ -100,11 +106,20 @@ class _Writer:
         if linear is None and node.op_type in LINEAR:
             self._float_layers.add(str(y.name))
             inputs = [self._apart(operand(node)), *self._float_constants(node)]
+        elif node.op_type == "LayerNormalization":
+            self._normalize(node)
+            return
         elif linear is None:
             inputs = [self.real(value) for value in node.inputs if value is not None]
         else:
             inputs = [self.real(operand(node)), *self._linear_constants(node, linear)]
         self._computed(node, self._add(node.op_type, inputs, _float_name(y), node, node.attributes))
+
+    def _normalize(self, node: ir.Node) -> None:
+        """Rule 6."""
+        x, y = operand(node), node.outputs[0]
+        attributes = integer_norm_attributes(node, self._grids[str(x.name)].scale, self._grids[str(y.name)].scale)
+        self._computed(node, self._add(node.op_type, [self.real(x)], _float_name(y), node, attributes, domain=DOMAIN))
 
     def _computed(self, node: ir.Node, result: ir.Value) -> None:
         """Take in the float value of a node: as it is, on its grid, or for the activation behind it."""
@@ -247,9 +262,18 @@ class _Writer:
         inputs: Sequence[ir.Value | None],
         name: str,
         like: ir.Node | None,
-        attributes: Mapping[str, ir.Attr] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        domain: str = "",
     ) -> ir.Value:
-        node = ir.node(op_type, inputs, attributes=dict(attributes or {}), name=f"{name}_node", outputs=[ir.val(name)])
+        node = ir.node(
+            op_type,
+            inputs,
+            attributes=dict(attributes or {}),
+            domain=domain,
+            name=f"{name}_node",
+            outputs=[ir.val(name)],
+        )
         if like is not None:
             node.metadata_props.update(like.metadata_props)
         self.nodes.append(node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import flatbuffers
@@ -30,6 +31,7 @@ _VERSIONS = {
     _Op.CONV_2D: (1, 3),
     _Op.DEPTHWISE_CONV_2D: (2, 3),
     _Op.DEQUANTIZE: (1, 2),
+    _Op.DIV: (1, 2),
     _Op.ELU: (1, 1),
     _Op.FULLY_CONNECTED: (1, 5),
     _Op.GELU: (1, 2),
@@ -47,7 +49,11 @@ _VERSIONS = {
     _Op.RELU6: (1, 2),
     _Op.RESHAPE: (1, 1),
     _Op.RESIZE_NEAREST_NEIGHBOR: (1, 2),
+    _Op.ROUND: (1, 1),
+    _Op.RSQRT: (1, 2),
     _Op.STRIDED_SLICE: (1, 2),
+    _Op.SUB: (1, 2),
+    _Op.SUM: (1, 2),
     _Op.TANH: (1, 2),
     _Op.TRANSPOSE: (1, 2),
 }
@@ -76,7 +82,7 @@ class ModelBuilder:
         self._graph: Any = schema.SubGraphT()
         self._graph.name, self._graph.tensors, self._graph.operators = "main", [], []
         self._buffers: list[Any] = [schema.BufferT()]  # buffer 0 is empty, by the format's convention
-        self._buffer_index: dict[bytes, int] = {}
+        self._buffer_index: dict[bytes, int] = {}  # by the hash of its bytes
         self._size = 0
         self._codes: dict[tuple[int, int], int] = {}
 
@@ -144,7 +150,7 @@ class ModelBuilder:
         model.operatorCodes = [_operator_code(builtin, version) for builtin, version in self._codes]
         builder = flatbuffers.Builder(self._size + 2**16)
         builder.Finish(model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return bytes(memoryview(builder.Bytes)[builder.Head() :])  # Output() would copy them once more
 
     def _buffer(self, array: NDArray[Any]) -> int:
         if self._size + array.nbytes > _LIMIT:
@@ -152,14 +158,15 @@ class ModelBuilder:
                 "the network's constants take more than the 2 GiB that a TFLite file can hold",
                 hint="Make the network smaller, or export it with --format onnx only.",
             )
-        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-        if data not in self._buffer_index:
+        data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+        digest = sha256(data.data).digest()
+        if digest not in self._buffer_index:
             buffer = _AlignedBuffer()
-            buffer.data = np.frombuffer(data, np.uint8)
-            self._buffer_index[data] = len(self._buffers)
+            buffer.data = data
+            self._buffer_index[digest] = len(self._buffers)
             self._buffers.append(buffer)
             self._size += len(data)
-        return self._buffer_index[data]
+        return self._buffer_index[digest]
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # the generated schema is untyped
@@ -168,7 +175,7 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # the generated sch
     def Pack(self, builder: Any) -> int:  # noqa: N802  # the schema's own name
         builder.StartVector(1, len(self.data), 16)
         builder.head -= len(self.data)
-        builder.Bytes[builder.head : builder.head + len(self.data)] = self.data.tobytes()
+        builder.Bytes[builder.head : builder.head + len(self.data)] = self.data.data
         data = builder.EndVector()
         schema.BufferStart(builder)
         schema.BufferAddData(builder, data)

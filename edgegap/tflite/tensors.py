@@ -18,7 +18,9 @@ from edgegap.errors import ModelError
 from edgegap.graph.nodes import attribute, constant, operand, required_constant, sole_consumer, unsupported
 from edgegap.tflite.flatbuffer import Quantization
 
-_ARITHMETIC = frozenset({"Add", "Conv", "Elu", "Gelu", "Gemm", "GlobalAveragePool", "Mul", "Sigmoid", "Tanh"})
+_ARITHMETIC = frozenset(
+    {"Add", "Conv", "Elu", "Gelu", "Gemm", "GlobalAveragePool", "LayerNormalization", "Mul", "Sigmoid", "Tanh"}
+)
 
 
 @dataclass(frozen=True, eq=False)

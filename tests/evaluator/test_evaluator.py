@@ -52,6 +52,18 @@ BODIES = {
     ),
     "elu": lambda net, x: net.op("Elu", [net.conv(x, (4, 4, 1, 1))]),
     "gelu": lambda net, x: net.op("Gelu", [net.conv(x, (4, 4, 1, 1))]),
+    "layer norm": lambda net, x: net.op(
+        "LayerNormalization",
+        [net.op("Transpose", [x], perm=[0, 2, 3, 1]), net.constant(net.normal(4)), net.constant(net.normal(4))],
+    ),
+    "gelu, tanh": lambda net, x: net.op("Gelu", [net.conv(x, (4, 4, 1, 1))], approximate="tanh"),
+    "resize by a fraction": lambda net, x: net.op(
+        "Resize",
+        [x, "", net.constant(np.float32([1, 1, 2.34, 1.4]))],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    ),
     "resize": lambda net, x: net.op("Resize", [x, "", net.constant(np.float32([1, 1, 2, 3]))], mode="nearest"),
     "hard swish": lambda net, x: net.op("HardSwish", [net.conv(x, (4, 4, 1, 1))]),
     "sigmoid": lambda net, x: net.op("Sigmoid", [net.conv(x, (4, 4, 1, 1))]),

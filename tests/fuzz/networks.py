@@ -14,6 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 CLASSES = 6
 MOST_CHANNELS = 24
+LARGEST = 16
+"""Rows or columns of a map that is upsampled."""
+
 HEADS = ("gap", "gap-linear", "fc", "none")
 
 Map = tuple[str, int, int, int]
@@ -331,6 +334,48 @@ def _shuffle(net: _Builder, layer: Layer, x: Map) -> Map | None:
     return net.op("Reshape", [turned, joined]), *x[1:]
 
 
+def _layer_norm(net: _Builder, layer: Layer, x: Map) -> Map | None:
+    """Over channels that are many enough not to be alike at any position."""
+    if x[1] < 12:
+        return None
+    parameters = (np.ones(x[1], np.float32), net.per_channel(x[1]))[layer.a % 2], net.bias(x[1])
+    last = net.op("Transpose", [x[0]], perm=[0, 2, 3, 1])
+    normed = net.op("LayerNormalization", [last, *map(net.constant, parameters[: 1 + layer.b % 2])], axis=-1)
+    return net.op("Transpose", [normed], perm=[0, 3, 1, 2]), *x[1:]
+
+
+def _linear_last(net: _Builder, layer: Layer, x: Map) -> Map:
+    """A Linear of [N, H, W, C]."""
+    outputs = (8, 4, 12, 5, 16, 2)[layer.a]
+    last = net.op("Transpose", [x[0]], perm=[0, 2, 3, 1])
+    product = net.op("MatMul", [last, net.constant(np.ascontiguousarray(net.weight(outputs, x[1]).T))])
+    y = net.op("Add", [product, net.constant(net.bias(outputs))])
+    y = net.op("Relu", [y]) if layer.b % 2 else y
+    return net.op("Transpose", [y], perm=[0, 3, 1, 2]), outputs, *x[2:]
+
+
+def _upsample(net: _Builder, layer: Layer, x: Map) -> Map | None:
+    name, channels, height, width = x
+    if max(height, width) > LARGEST:
+        return None
+    match layer.a % 4:
+        case 0:
+            pads = [layer.b % 2] * 4
+            inputs = [name, net.constant(net.weight(channels, 4, 3, 3)), net.constant(net.bias(4))]
+            y = net.op("ConvTranspose", inputs, kernel_shape=[3, 3], strides=[2, 2], pads=pads)
+            return y, 4, 2 * height + 1 - 2 * pads[0], 2 * width + 1 - 2 * pads[0]
+        case 1 if channels % 4 == 0:
+            mode = ("DCR", "CRD")[layer.b % 2]
+            return net.op("DepthToSpace", [name], blocksize=2, mode=mode), channels // 4, 2 * height, 2 * width
+        case 2:
+            sizes = net.constant(np.array([net.network.batch, channels, height + layer.b, width + layer.c]))
+            y = net.op("Resize", [name, "", "", sizes], mode="nearest", nearest_mode="floor")
+            return y, channels, height + layer.b, width + layer.c
+        case _:
+            scales = net.constant(np.array([1, 1, 2, 2], np.float32))
+            return net.op("Resize", [name, "", scales], mode="linear"), channels, 2 * height, 2 * width
+
+
 KINDS: dict[str, Callable[[_Builder, Layer, Map], Map | None]] = {
     "conv": _conv,
     "depthwise": _depthwise,
@@ -351,6 +396,9 @@ KINDS: dict[str, Callable[[_Builder, Layer, Map], Map | None]] = {
     "affine": _affine,
     "mask": _mask,
     "shuffle": _shuffle,
+    "layer_norm": _layer_norm,
+    "linear_last": _linear_last,
+    "upsample": _upsample,
 }
 
 

@@ -64,6 +64,34 @@ def test_it_is_folded_into_the_gemm_in_front(affine: str) -> None:
     assert ops(passed(fold_affine, ready(body, x="float[2,4]", **more))) == ["Gemm"]
 
 
+@pytest.mark.parametrize("group", [1, 2, 4])
+@pytest.mark.parametrize("affine", ["Mul(r, c)", "Sub(c, r)", NORM.format("r")])
+def test_it_is_folded_into_the_conv_behind_that_does_not_pad(affine: str, group: int) -> None:
+    body = f"r = Relu(x) d = {affine} y = Conv<kernel_shape=[3,3], group={group}, strides=[2,2]>(d, v, e)"
+    more = constants(4) | {"v": normal(8, 4 // group, 3, 3), "e": normal(8)}
+    assert ops(passed(fold_affine, ready(body, **more))) == ["Relu", "Conv"]
+
+
+def test_it_is_folded_into_the_gemm_behind() -> None:
+    body = f"r = Relu(x) d = {NORM.format('r')} y = Gemm<transB=1>(d, v, e)"
+    more = norm_constants(4) | {"v": normal(5, 4), "e": normal(5)}
+    assert ops(passed(fold_affine, ready(body, x="float[2,4]", **more))) == ["Relu", "Gemm"]
+
+
+def test_in_front_of_a_conv_that_pads_it_is_one_itself() -> None:
+    """Padding is 0 behind the map, which shifts it."""
+    body = "r = Relu(x) d = Add(r, c) y = Conv<kernel_shape=[3,3], pads=[1,1,1,1]>(d, w, b)"
+    assert ops(passed(fold_affine, ready(body, **constants(5) | {"c": normal(4, 1, 1)}))) == ["Relu", "Conv", "Conv"]
+
+
+def test_a_value_that_others_read_is_not_folded_into_the_conv_behind() -> None:
+    body = (
+        f"r = Relu(x) d = Mul(r, c) e = {CONV.replace('(x', '(d')} f = Relu(d) g = GlobalAveragePool(f) y = Add(g, e)"
+    )
+    more = constants(4) | {"c": normal(4, 1, 1)}
+    assert ops(passed(fold_affine, ready(body, **more))) == ["Relu", "Conv", "Conv", "Relu", "GlobalAveragePool", "Add"]
+
+
 def test_a_chain_of_them_is_folded() -> None:
     body = f"a = {CONV} d = {NORM.format('a')} e = Mul(d, c) f = Add(e, one) y = Div(f, c)"
     assert ops(passed(fold_affine, ready(body, **constants()))) == ["Conv"]

@@ -238,11 +238,6 @@ def test_a_pool_of_one_dimension_is_refused_naming_it(pool: str) -> None:
     assert "[N, C, 1, L]" in str(error.hint)
 
 
-def test_an_approximated_gelu_is_refused() -> None:
-    error = refused('a = Conv(x, w) y = Gelu<approximate="tanh">(a)', w=W, opset=20)
-    assert "approximates GELU by tanh" in error.what
-
-
 def test_a_dropout_in_training_mode_is_refused() -> None:
     error = refused("a = Conv(x, w) d = Dropout(a, r, t) y = Relu(d)", w=W, r=np.float32(0.5), t=np.array(True))
     assert "training mode" in error.what

@@ -100,10 +100,15 @@ def test_an_add_that_is_no_bias_stays(body: str, rest: list[str]) -> None:
     assert ops(passed(normalize_linear, model)) == ["Gemm", *rest]
 
 
-def test_a_matmul_of_two_activations_or_of_maps_stays() -> None:
+def test_a_matmul_of_maps_with_the_channels_last_is_a_pointwise_conv_between_transposes() -> None:
+    model = passed(normalize_linear, ready("y = MatMul(x, w)", w=normal(6, 5)))
+    assert ops(model) == ["Transpose", "Conv", "Transpose"]
+    assert attribute(only(model, "Conv"), "kernel_shape") == [1, 1]
+
+
+def test_a_matmul_of_two_activations_or_by_a_vector_stays() -> None:
     model = ready("a = Transpose<perm=[1,0]>(x) y = MatMul(x, a)", x=ROWS)
     passed(normalize_linear, model, changes=False)
-    passed(normalize_linear, ready("y = MatMul(x, w)", w=normal(6, 5)), changes=False)
     passed(normalize_linear, ready("y = MatMul(x, w)", x=ROWS, w=normal(4)), changes=False)
 
 

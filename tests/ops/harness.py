@@ -38,6 +38,9 @@ LSB = 4.0
 """How far one quantized layer may be off, in its output's steps: half a step for rounding, about as much again for
 the rounding of pixels and of weights each, and that with a margin, because maxima over random data scatter."""
 
+NORM_IN_FLOAT = sorted(Counter(Mul=14, Div=12, Add=9, ReduceSum=3, Round=3, Sub=3).elements())
+"""What ONNX Runtime computes for a LayerNormalization: its function, but for the product of two constants."""
+
 _FLOAT_NOISE = 2e-5
 """Of the largest value: the kernels sum in different orders."""
 
@@ -194,4 +197,4 @@ def _assert_close(ours: Array, reference: Array) -> None:
     np.testing.assert_allclose(ours, reference, rtol=0, atol=_FLOAT_NOISE * np.abs(reference).max())
 
 
-__all__ = ["LSB", "RECIPE", "Array", "Checked", "Net", "check", "float_arithmetic"]
+__all__ = ["LSB", "NORM_IN_FLOAT", "RECIPE", "Array", "Checked", "Net", "check", "float_arithmetic"]

@@ -52,6 +52,19 @@ def test_a_gather_that_counts_up_is_exact(indices: object, axis: int) -> None:
     check(net, y)
 
 
+def test_a_gather_of_all_elements_of_a_flattened_value_is_a_reshape() -> None:
+    """How torch exports `as_strided` of a whole value."""
+    net = Net((1, 3, 6, 7))
+    flat = net.ints("Reshape", net.op("GlobalAveragePool", [net.signed_map(12)]), [-1])
+    whole = net.op("Gather", [flat, net.constant(np.arange(12).reshape(1, 12, 1, 1))], axis=0)
+    assert check(net, net.gemm(net.op("Flatten", [whole]), 9, 12)).ops() == [
+        "Conv",
+        "GlobalAveragePool",
+        "Flatten",
+        "Gemm",
+    ]
+
+
 def test_a_gather_out_of_order_is_refused() -> None:
     net = Net()
     y = net.op("Gather", [net.signed_map(4), net.constant(np.array([2, 0], np.int64))], axis=1)

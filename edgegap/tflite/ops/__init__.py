@@ -10,6 +10,7 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator
 from edgegap.tflite.ops.boundary import dequantize, quantize
 from edgegap.tflite.ops.elementwise import add, clip, function, gelu, mul
 from edgegap.tflite.ops.linear import conv, gemm
+from edgegap.tflite.ops.normalization import layer_normalization
 from edgegap.tflite.ops.pad import pad
 from edgegap.tflite.ops.pool import average_pool, global_average_pool, max_pool
 from edgegap.tflite.ops.shape import concat, reshape, resize, slice_, transpose
@@ -28,6 +29,7 @@ SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "HardSwish": function(BuiltinOperator.HARD_SWISH),
+    "LayerNormalization": layer_normalization,
     "MaxPool": max_pool,
     "Mul": mul,
     "Pad": pad,

@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
-from edgegap.graph.nodes import operand
+from edgegap.graph.nodes import attribute, operand
 from edgegap.tflite.activation import fused_activation, limits
 from edgegap.tflite.writer import Writer
 
@@ -38,9 +38,9 @@ def function(builtin: int) -> Callable[[ir.Node, Writer], None]:
 
 
 def gelu(node: ir.Node, w: Writer) -> None:
-    """GELU, not approximated."""
+    """GELU, of either form."""
     options = schema.GeluOptionsT()
-    options.approximate = False
+    options.approximate = attribute(node, "approximate", "none") == "tanh"
     _unary(node, w, _Op.GELU, options)
 
 
