@@ -52,7 +52,9 @@ def _without_weights(model: ir.Model) -> tuple[bytes, dict[str, np.ndarray[Any, 
     arrays = {}
     for name, value in copy.graph.initializers.items():
         tensor = value.const_value
-        if tensor is not None and tensor.nbytes > _LARGE:
+        if isinstance(tensor, ir.ExternalTensor) and tensor.nbytes <= _LARGE:
+            value.const_value = ir.tensor(tensor.numpy(), name=name)
+        elif tensor is not None and tensor.nbytes > _LARGE:
             arrays[str(name)] = np.ascontiguousarray(tensor.numpy())
             shape = ir.Shape(arrays[str(name)].shape)
             value.const_value = ir.ExternalTensor("weights", 0, tensor.nbytes, tensor.dtype, shape=shape, name=name)

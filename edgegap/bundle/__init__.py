@@ -1,7 +1,7 @@
 """The folder that export makes: manifest, hashes, atomic writing."""
 
 from edgegap.bundle.folder import Bundle, new_bundle, open_bundle, refuse_existing, write_json
-from edgegap.bundle.manifest import MANIFEST, FileEntry, Manifest, describe_file
+from edgegap.bundle.manifest import MANIFEST, FileEntry, Manifest, describe_file, weights_file
 
 __all__ = [
     "MANIFEST",
@@ -12,5 +12,6 @@ __all__ = [
     "new_bundle",
     "open_bundle",
     "refuse_existing",
+    "weights_file",
     "write_json",
 ]

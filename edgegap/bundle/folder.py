@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgegap.bundle.manifest import MANIFEST, Manifest, sha256
+from edgegap.bundle.manifest import MANIFEST, Manifest, sha256, weights_file
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import BundleError
 from edgegap.schema import read_record
@@ -97,9 +97,17 @@ def open_bundle(path: Path) -> Bundle:
     manifest = Manifest.from_json(read_record(manifest_path, "manifest"))
     for entry in manifest.files:
         file = path / entry.name
-        if file.parent != path or not file.is_file():
+        if file.parent != path:
             raise BundleError("is missing", where=str(file), hint="Export the bundle again.")
-        if sha256(file) != entry.sha256:
-            hint = "It is not the file that was exported and checked: export the bundle again."
-            raise BundleError("was altered: its hash is not the manifest's", where=str(file), hint=hint)
+        _verify(file, entry.sha256)
+        if entry.weights_sha256 is not None:
+            _verify(weights_file(file), entry.weights_sha256)
     return Bundle(path, manifest)
+
+
+def _verify(file: Path, digest: str) -> None:
+    if not file.is_file():
+        raise BundleError("is missing", where=str(file), hint="Export the bundle again.")
+    if sha256(file) != digest:
+        hint = "It is not the file that was exported and checked: export the bundle again."
+        raise BundleError("was altered: its hash is not the manifest's", where=str(file), hint=hint)

@@ -19,8 +19,9 @@ class FileEntry:
         name: inside the bundle.
         format: 'onnx' (NCHW) or 'tflite' (NHWC).
         precision: 'float' or 'int8'.
-        bytes: its size.
+        bytes: its size, with that of its weights.
         sha256: of its content.
+        weights_sha256: of the file of its weights beside it (`weights_file`); None where it holds them itself.
     """
 
     name: str
@@ -28,6 +29,7 @@ class FileEntry:
     precision: Literal["float", "int8"]
     bytes: int
     sha256: str
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def weights_file(path: Path) -> Path:
+    """Where the weights of an ONNX file lie that are too large for it: ONNX's external data."""
+    return path.with_name(f"{path.name}.data")
+
+
 def describe_file(path: Path) -> FileEntry:
     """The entry of an exported file, called float.onnx, float.tflite, int8.onnx or int8.tflite."""
-    precision, form = path.stem, path.suffix[1:]
-    return FileEntry(path.name, form, precision, path.stat().st_size, sha256(path))  # type: ignore[arg-type]  # by the names above
+    precision, form, weights = path.stem, path.suffix[1:], weights_file(path)
+    size, apart = path.stat().st_size, None
+    if weights.is_file():
+        size, apart = size + weights.stat().st_size, sha256(weights)
+    return FileEntry(path.name, form, precision, size, sha256(path), apart)  # type: ignore[arg-type]  # by the names above

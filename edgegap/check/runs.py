@@ -69,5 +69,7 @@ def further_runs(
     else:
         own = [runtime for runtime in EXACT if runtime in target.runtimes]
         wanted = requested or own or ["tflite-runtime"]
+    if elsewhere:  # a device gets single files, and has no room for weights of 2 GiB
+        files = [entry for entry in files if entry.weights_sha256 is None]
     name = f"{DESKTOP} over ssh" if elsewhere and target.name == DESKTOP else target.name
     return [Run(entry, runtime, name) for entry in files for runtime in wanted if READS[runtime] == entry.format]

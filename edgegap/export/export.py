@@ -14,7 +14,16 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap import __version__
-from edgegap.bundle import MANIFEST, FileEntry, Manifest, describe_file, new_bundle, refuse_existing, write_json
+from edgegap.bundle import (
+    MANIFEST,
+    FileEntry,
+    Manifest,
+    describe_file,
+    new_bundle,
+    refuse_existing,
+    weights_file,
+    write_json,
+)
 from edgegap.check.images import MAKE_ROOM, ImageSet, save_images
 from edgegap.check.linter import few_calibration_images, image_hashes, lint_images, spread
 from edgegap.check.predict import OutputGrid
@@ -60,6 +69,9 @@ from edgegap.tflite import write_tflite
 
 PROVED_IMAGES = 32
 """Images that the proof of the int8 files runs through both runtimes."""
+
+LARGEST_FILE = 2**31 - 2**24
+"""Bytes of float weights: beyond, float.onnx keeps them in a second file, and there is no float.tflite."""
 
 FLOAT_IMAGES = 4
 """Images that float evaluations are compared on: a wrong layer shows on any of them."""
@@ -173,10 +185,12 @@ class _Export:
         """Write everything in the bundle; the record, and notices."""
         self.progress("writing the float files", 0, None)
         self._write_pair(self.network.model, "float", staging)
-        pair = staging / "float.onnx", staging / "float.tflite"
-        reference = prove_float(*pair, self.sample, self.progress)
+        onnx, tflite = staging / "float.onnx", staging / "float.tflite"
+        reference = prove_float(onnx, tflite if tflite.exists() else None, self.sample, self.progress)
         proof, measured, layers = None, None, list[dict[str, Any]]()
         notices = self._batch_notice()
+        if not tflite.exists():
+            notices += ("float.tflite is left out: the weights take more than the 2 GiB that a TFLite file can hold",)
         made = self.quantizer(self.network, self.images, self.sample.table, self.settings, self.progress)
         quantized = None if made is None else made.quantized
         if made is not None and quantized is not None:
@@ -197,6 +211,7 @@ class _Export:
             write_json(staging / "quantization.json", view)
         for file in list(staging.iterdir()):
             if file.suffix in (".onnx", ".tflite") and file.suffix[1:] not in self.settings.formats:
+                weights_file(file).unlink(missing_ok=True)
                 file.unlink()
         manifest = self._manifest(made, staging)
         (staging / "README.md").write_text(bundle_readme(manifest), encoding="utf-8")
@@ -238,8 +253,13 @@ class _Export:
         set_batch(bound, self.settings.batch)
         bound.producer_name, bound.producer_version = "edgegap", __version__
         lowered = precision == "int8" and self.target.activation == "int8"
-        ir.save(with_int8_activations(bound) if lowered else bound, staging / f"{precision}.onnx")
-        (staging / f"{precision}.tflite").write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
+        onnx, tflite = (staging / f"{precision}.{form}" for form in ("onnx", "tflite"))
+        arrays = (value.const_value for value in bound.graph.initializers.values())
+        is_large = precision == "float" and sum(array.nbytes for array in arrays if array is not None) > LARGEST_FILE
+        apart = weights_file(onnx).name if is_large else None
+        ir.save(with_int8_activations(bound) if lowered else bound, onnx, external_data=apart)
+        if not is_large:
+            tflite.write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
 
     def _prove(self, quantized: Quantized, staging: Path) -> Proof:
         inexact = inexact_ops(quantized.model, self.sample.table)

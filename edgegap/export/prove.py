@@ -143,8 +143,14 @@ def compare_with_source(
     return compare(names, runtimes, integers, targets=(target, target), bound_lsb=None)
 
 
-def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) -> NDArray[np.float32]:
+def prove_float(onnx: Path, tflite: Path | None, images: ImageSet, progress: Progress) -> NDArray[np.float32]:
     """Run both float files over `images`; their outputs must be equal within float32 noise.
+
+    Args:
+        onnx: the one.
+        tflite: the other, where there is one.
+        images: float32, as the network takes them.
+        progress: told how far it is.
 
     Returns:
         The outputs of the first, [n, classes].
@@ -152,12 +158,14 @@ def prove_float(onnx: Path, tflite: Path, images: ImageSet, progress: Progress) 
     Raises:
         InternalError: they are not.
     """
-    a, b = (result.outputs for result in predict([Prediction(onnx, images), Prediction(tflite, images)], progress))
-    off = float(np.abs(a - b).max() / max(float(np.abs(a).max()), 1e-12))
-    if off > NOISE:
-        raise InternalError(
-            f"{tflite.name} differs from {onnx.name} by {off:.1e} of the largest output",
-            hint="Please report this network: its bundle was not written.",
-        )
+    files = [onnx] if tflite is None else [onnx, tflite]
+    a, *others = (result.outputs for result in predict([Prediction(file, images) for file in files], progress))
+    for b in others:
+        off = float(np.abs(a - b).max() / max(float(np.abs(a).max()), 1e-12))
+        if off > NOISE:
+            raise InternalError(
+                f"{files[1].name} differs from {onnx.name} by {off:.1e} of the largest output",
+                hint="Please report this network: its bundle was not written.",
+            )
     logits: NDArray[np.float32] = a.reshape(len(a), -1)
     return logits
