@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgegap.errors import InputError, ModelError, WeightsError
 from edgegap.graph.program import PROGRAM, load_program, refuse_untrusted
 from edgegap.models.catalogue import ZOO, build_network, default_arguments
-from edgegap.models.checkpoint import Checkpoint, Weights, read_checkpoint, read_weights
+from edgegap.models.checkpoint import EXTRA_STATE, Checkpoint, Weights, read_checkpoint, read_weights
 from edgegap.models.surgery import with_gap_head
 from edgegap.needs_torch import import_torch
 from edgegap.usercode import find_callable, raised
@@ -23,6 +23,8 @@ FACTORY = (
 )
 
 _ANOTHER = "Is this the network that the weights were trained with?"
+
+_MIXED = "Save one network's state dict, not parts of a wrapped and of a plain one."
 
 _WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")
 """What DataParallel, torch.compile, and classes around a network put before its keys."""
@@ -140,11 +142,15 @@ def _load(network: torch.nn.Module, saved: Checkpoint | Weights, path: Path, say
     wrong = [
         f"{key} {list(state[key].shape)} instead of {list(own[key].shape)}"
         for key in own
-        if key in common and own[key].shape != state[key].shape
+        if key in common and not key.endswith(EXTRA_STATE) and own[key].shape != state[key].shape
     ]
     if wrong:
         raise WeightsError(f"has other shapes: {_some(wrong)}", where=str(path), hint=_ANOTHER)
-    missing, unexpected = network.load_state_dict(state, strict=False)
+    missing, unexpected = _taken(network, state, path)
+    mixed = next((one for one in _WRAPPERS if own.keys() & {key.removeprefix(one) for key in unexpected}), None)
+    if mixed is not None:
+        n = sum(key.startswith(mixed) for key in state)
+        raise WeightsError(f"has '{mixed}' before {n} of its {len(state)} keys only", where=str(path), hint=_MIXED)
     named = [
         f"{what} {_some(sorted(keys))}"
         for what, keys in (("lacks", missing), ("has, and the network does not,", unexpected))
@@ -160,6 +166,15 @@ def _load(network: torch.nn.Module, saved: Checkpoint | Weights, path: Path, say
         found.append(f"had '{prefix}' before every key")
     if found:
         say(f"the weights {' and '.join(found)}: loaded all the same")
+
+
+def _taken(network: torch.nn.Module, state: dict[str, Any], path: Path) -> tuple[list[str], list[str]]:
+    """The keys that a network misses, and those that it has no place for, once it has loaded the rest."""
+    try:
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except Exception as error:  # a module's own set_extra_state may raise anything
+        raise raised(error, str(path), WeightsError, _ANOTHER) from error
+    return missing, [key for key in unexpected if not key.endswith(EXTRA_STATE)]
 
 
 def _prefix(own: Collection[str], keys: Collection[str]) -> str:

@@ -46,7 +46,7 @@ Parts = dict[tuple[ir.Value, int], list[ir.Value]]
 
 
 def rewrite_radix_attention(model: ir.Model) -> bool:
-    """Apply the rules above in place; says whether anything changed."""
+    """Apply the rules above in place, to Gemms that are in canonical form; says whether anything changed."""
     changed, made = False, Parts()
     for node in model.graph:
         if node.op_type == "Softmax" and not _ends_the_network(node.outputs[0]):
@@ -152,6 +152,8 @@ def _parts(node: ir.Node, value: ir.Value, axis: int, made: Parts) -> list[ir.Va
 def _found(node: ir.Node, value: ir.Value, axis: int, made: Parts) -> list[ir.Value] | None:
     """The parts in any shape that has their order, where they are simpler than slices of `value`."""
     maker, shape = value.producer(), shape_of(value)
+    if shape[axis] == 1:
+        return [value]
     if maker is None:
         return None
     match maker.op_type:

@@ -30,6 +30,9 @@ _NOT_WEIGHTS = "Save the weights alone: torch.save(network.state_dict(), path)."
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network")
 """Where training scripts put the state dict, beside the optimizer and the epoch."""
 
+EXTRA_STATE = "_extra_state"
+"""How torch ends the keys of what a module's get_extra_state gives, which may be anything."""
+
 _NAMED = 5
 """How many keys an error names."""
 
@@ -39,7 +42,7 @@ class Weights:
     """A state dict from elsewhere.
 
     Args:
-        state_dict: the weights, on the CPU.
+        state_dict: the weights, on the CPU, and the extra state of modules that have some.
         under: the key of the file's dict that they sat under; None where the file is the state dict.
     """
 
@@ -191,5 +194,6 @@ def _is_state_dict(content: Any) -> bool:
     import torch  # noqa: PLC0415  # slow to import
 
     return isinstance(content, dict) and all(
-        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()
+        isinstance(key, str) and (isinstance(value, torch.Tensor) or key.endswith(EXTRA_STATE))
+        for key, value in content.items()
     )

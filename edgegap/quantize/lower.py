@@ -24,6 +24,7 @@ from edgegap.graph.nodes import (
     new_node,
     operand,
     required_constant,
+    reshaped,
     shape_of,
     sole_consumer,
     take_over,
@@ -73,9 +74,7 @@ def _as_map(like: ir.Node, x: ir.Value, name: str) -> ir.Value:
     shape = shape_of(x)
     if len(shape) == 4:
         return x
-    spread = (shape[0], int(np.prod(shape[1:])), 1, 1)
-    sizes = add_initializer(graph_of(like), f"{name}_shape", np.array([0, *spread[1:]], np.int64))
-    return new_node(like, "Reshape", [x, sizes], name=f"{name}_in", shape=spread).outputs[0]
+    return reshaped(like, x, (shape[0], int(np.prod(shape[1:])), 1, 1), name=f"{name}_in")
 
 
 def _reshaped(like: ir.Node, y: ir.Value, shape: tuple[int, ...], name: str) -> ir.Value:
@@ -84,8 +83,7 @@ def _reshaped(like: ir.Node, y: ir.Value, shape: tuple[int, ...], name: str) -> 
         return y
     if len(shape) == 2:
         return new_node(like, "Flatten", [y], {"axis": 1}, name=f"{name}_out", shape=shape).outputs[0]
-    back = add_initializer(graph_of(like), f"{name}_back", np.array([0, *shape[1:]], np.int64))
-    return new_node(like, "Reshape", [y, back], name=f"{name}_out", shape=shape).outputs[0]
+    return reshaped(like, y, shape, name=f"{name}_out")
 
 
 def _requantize_activation(node: ir.Node) -> None:

@@ -104,8 +104,46 @@ def test_a_network_whose_own_keys_have_such_a_prefix_keeps_it(tmp_path: Path, at
 def test_a_prefix_of_some_keys_only_is_refused(tmp_path: Path) -> None:
     state = behind("module.")
     state["0.weight"] = state.pop("module.0.weight")
-    with pytest.raises(WeightsError, match=r"lacks 0\.bias"):
+    with pytest.raises(WeightsError, match=r"has 'module\.' before 6 of its 7 keys only\n"):
         build(factory(tmp_path), saved(tmp_path, state))
+
+
+EXTRA = """
+from torch import nn
+
+class Scaled(nn.Conv2d):
+    def get_extra_state(self):
+        return {"scale": 2.0}
+
+    def set_extra_state(self, state):
+        self.scale = state["scale"]
+
+def scaled():
+    return nn.Sequential(Scaled(1, 4, 3), nn.BatchNorm2d(4))
+"""
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_extra_state_is_given_to_the_module_that_it_is_of(tmp_path: Path, prefix: str) -> None:
+    (tmp_path / "net.py").write_text(EXTRA)
+    state = {**behind(prefix), f"{prefix}0._extra_state": {"scale": 3.0}}
+    network = build(f"{tmp_path / 'net.py'}:scaled", saved(tmp_path, state))
+    assert isinstance(network, nn.Sequential)
+    assert network[0].scale == 3.0
+
+
+def test_extra_state_of_another_module_is_passed_over(tmp_path: Path) -> None:
+    state = {**plain().state_dict(), "1._extra_state": {"amax": [1.0]}}
+    tensors, notices = loaded(factory(tmp_path), saved(tmp_path, state))
+    assert_plain(tensors)
+    assert notices == []
+
+
+@pytest.mark.parametrize(("extra", "message"), [({}, r"lacks 0\._extra_state"), ({"0._extra_state": 1}, "TypeError")])
+def test_extra_state_that_is_missing_or_does_not_fit_is_said(tmp_path: Path, extra: Any, message: str) -> None:
+    (tmp_path / "net.py").write_text(EXTRA)
+    with pytest.raises(WeightsError, match=message):
+        build(f"{tmp_path / 'net.py'}:scaled", saved(tmp_path, {**plain().state_dict(), **extra}))
 
 
 def test_what_is_wrong_behind_a_prefix_is_named_as_the_network_names_it(tmp_path: Path) -> None:
