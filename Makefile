@@ -44,12 +44,13 @@ lint: setup  ## ruff and mypy
 test: lint  ## lint, then every promise on small samples; what is skipped is listed with its reason
 	$(PY) -m pytest -n auto --dist loadfile
 
-verify: setup  ## the full tables of the README, and every emulated board
+verify: setup  ## the full tables of the README, every emulated board, and 10,000 random networks
 	$(PY) benchmarks/table.py
 	$(EDGEGAP) doctor --setup-emulator
 	$(PY) benchmarks/boards.py
 	$(PY) benchmarks/instructions.py
 	$(PY) -m pytest -m boards tests/run/emulate
+	EDGEGAP_FUZZ=10000 $(PY) -m pytest tests/fuzz/test_graphs.py
 
 bench: setup  ## what an export costs in time and memory
 	$(PY) benchmarks/export_cost.py

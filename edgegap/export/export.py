@@ -48,6 +48,7 @@ from edgegap.export.settings import ExportSettings
 from edgegap.export.view import quantization_view
 from edgegap.graph.factory import checkpoint_of
 from edgegap.graph.head import head_of
+from edgegap.graph.macs import macs_of
 from edgegap.graph.nodes import shape_of
 from edgegap.graph.shapes import set_batch
 from edgegap.models import Checkpoint
@@ -78,6 +79,9 @@ FLOAT_IMAGES = 4
 
 NAMED_ON = 4
 """Images that show which part of a network int8 costs most, where nobody asked for a ranking of them all."""
+
+NAMING_MACS = 400 * 10**9
+"""Multiply-accumulates that this may take, some 10 s on two cores: fewer images in a larger network, or none."""
 
 _TOOLS = ("onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "numpy", "torch")
 
@@ -227,9 +231,12 @@ class _Export:
         seen = Seen(reference, logits, self.sample.labels)
         if not seen.is_alarming:
             return found, ()
+        parts, macs = made.quantized.parts, sum(map(macs_of, self.network.model.graph))
+        each = (len(parts.grids) + len(parts.linear)) * macs // 2  # every part is computed from its own place on
+        count = min(NAMED_ON, NAMING_MACS // max(each, 1))
         try:
-            ranked = found or measure_sensitivity(made, images, NAMED_ON, self.progress)
-        except MissingPackage:  # torch is not installed: the notice says what it could not find out
+            ranked = found or (measure_sensitivity(made, images, count, self.progress) if count else None)
+        except MissingPackage:  # the notice says what it could not find out
             ranked = None
         worst = ranked.parts[0] if ranked is not None and ranked.parts else None
         return found, (seen.notice(worst, remedy(self.settings, imported=self.network.qdq is not None)),)
