@@ -73,7 +73,7 @@ class Seen:
             before, after = ((z.argmax(1) == self.labels)[known].sum() for z in (self.reference, self.logits))
             text += f", and of {known.sum()} labels float has {before} right and int8 {after}"
         if worst is None:
-            return f"{text}: {remedy} (--report-sensitivity would name the layer; it needs torch, and time)"
+            return f"{text}: {remedy} (--report-sensitivity, which needs torch and time, would name the layer)"
         path = f" (module {worst.module})" if worst.module else ""
         alone = "" if worst.snr_db is None else f", {worst.snr_db:.1f} dB alone"
         return f"{text}; most is due to the {worst.kind} of {worst.op} '{worst.name}'{path}{alone}: {remedy}"

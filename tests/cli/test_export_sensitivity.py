@@ -138,6 +138,16 @@ def test_a_channel_that_dominates_rings_the_alarm_with_the_layer_and_the_remedy(
     assert "--recipe default" in line
 
 
+def test_in_a_large_network_the_alarm_rings_without_the_layer(
+    dominated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgegap.export.export.NAMING_MACS", 1000)
+    done = edgegap("export", dominated, *INT8, "--recipe", "fast", "-o", tmp_path / "out")
+    assert done.status == 0, done.err
+    (line,) = [line for line in done.err.splitlines() if LOSS in line]
+    assert "--report-sensitivity, which needs torch and time, would name the layer" in line
+
+
 def test_without_torch_the_alarm_rings_without_the_layer(dominated: Path, tmp_path: Path) -> None:
     images = ("--int8", "--calib", write_npz(tmp_path / "images.npz", 32), "--preprocess", "unit")
     done = without_torch("export", dominated, *images, "--recipe", "fast", "-o", tmp_path / "out")
