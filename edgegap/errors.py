@@ -27,18 +27,22 @@ class EdgeGapError(Exception):
     Args:
         what: one sentence on what went wrong.
         where: the file, node, module path or line, if there is one.
+        source: the line of the user's own model that it comes from, where it is known.
         hint: one sentence on what to do next.
     """
 
-    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, where: str | None = None, source: str | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
+        self.source = source
         self.hint = hint
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}\n{self.hint}" if self.hint else text
+        return "\n".join(line for line in (text, self.source, self.hint) if line)
 
 
 class InputError(EdgeGapError):

@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edgegap.data.classes import class_indices
-from edgegap.data.preprocess import Pixels
+from edgegap.data.preprocess import Pixels, Values
 from edgegap.data.source import Sample, check_label, check_take
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """A `DataSource` of `images` uint8 [N, H, W, C] and `labels` int64 [N], or None."""
+    """A `DataSource` of `images` and `labels` int64 [N], or None.
+
+    Images are uint8 [N, H, W, C], or float32 [N, C, H, W], already preprocessed.
+    """
 
     spec: str
-    images: Pixels
+    images: Pixels | Values
     labels: npt.NDArray[np.int64] | None
     classes: tuple[str, ...] | None
     skipped: list[str] = field(default_factory=list)
@@ -32,8 +35,9 @@ class ArraySource:
         return self.count
 
     def __iter__(self) -> Iterator[Sample]:
+        array = "images" if self.images.dtype == np.uint8 else "x"
         for index, image in enumerate(self.images):
-            yield Sample(image, None if self.labels is None else int(self.labels[index]), f"images[{index}]")
+            yield Sample(image, None if self.labels is None else int(self.labels[index]), f"{array}[{index}]")
 
     def take(self, n: int) -> ArraySource:
         """The first `n` images; 0 takes all."""
@@ -44,7 +48,7 @@ class ArraySource:
 
 def array_source(
     spec: str,
-    images: Pixels,
+    images: Pixels | Values,
     labels: npt.NDArray[np.integer] | None,
     names: tuple[str, ...] | None,
     classes: tuple[str, ...] | None,
@@ -53,7 +57,7 @@ def array_source(
 
     Args:
         spec: what the person typed.
-        images: uint8 [N, H, W, C].
+        images: uint8 [N, H, W, C], or float32 [N, C, H, W], already preprocessed.
         labels: integers [N], or None.
         names: the data's own class names, which `labels` index; None when it has none.
         classes: the classes file's; without `names`, `labels` index these.

@@ -15,8 +15,8 @@ from edgegap.errors import DataError
 from edgegap.usercode import find_callable, raised
 
 YIELDS = (
-    "It takes no argument and yields (image, label): uint8 [H, W, C] pixels or float32 [C, H, W] values that are "
-    "already preprocessed, and a class index or None."
+    "It takes no argument and yields (image, label): uint8 [H, W, C] pixels or float32 [C, H, W] or [C, L] "
+    "values that are already preprocessed, and a class index or None."
 )
 
 
@@ -79,11 +79,11 @@ def _image(image: object, where: str) -> Pixels | Values:
     if image.dtype == np.uint8:
         check_pixels(image.shape, where)
         return image.reshape(*image.shape[:2], -1)
-    if image.dtype != np.float32 or image.ndim != 3 or image.size == 0:
+    if image.dtype != np.float32 or image.ndim not in (2, 3) or image.size == 0:
         raise DataError(f"the image is {image.dtype} {list(image.shape)}", where=where, hint=YIELDS)
     if not np.isfinite(image).all():
         raise DataError("the image holds NaN or infinity", where=where, hint="Look for a division by 0.")
-    return image
+    return image if image.ndim == 3 else image[:, np.newaxis]
 
 
 def _kind(value: object) -> str:

@@ -90,9 +90,10 @@ class FloatModel:
 
 
 def _run(runner: Any, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    """The first output for each image, of a session that takes `batch` of them at a time."""
-    name = runner.get_inputs()[0].name
-    rows = [runner.run(None, {name: np.repeat(image[None], batch, axis=0)})[0] for image in images]
+    """The first output for each image, of a session that takes `batch` of them, or of lines [C, L], at a time."""
+    source = runner.get_inputs()[0]
+    given = images[:, :, 0] if len(source.shape) == 3 else images
+    rows = [runner.run(None, {source.name: np.repeat(one[None], batch, axis=0)})[0] for one in given]
     return np.concatenate([row[: len(row) // batch] for row in rows])
 
 

@@ -16,6 +16,7 @@ from edgegap.check.predict import OutputGrid, Prediction, predict
 from edgegap.disk import passing_folder
 from edgegap.errors import IdentityError, InternalError
 from edgegap.export.model import NOISE
+from edgegap.graph.lines import lift_input
 from edgegap.graph.nodes import describe
 from edgegap.progress import Progress
 from edgegap.quantize.floats import LINEAR, float_nodes, names_in_front
@@ -137,10 +138,21 @@ def compare_with_source(
     progress: Progress,
 ) -> Identity:
     """Run a quantized file, and the int8.onnx that was imported from it, over `images`; no difference is an error."""
-    a, b = predict([Prediction(source, images), Prediction(onnx, images, input_grid)], progress)
+    with passing_folder() as folder:
+        given = _taking_maps(source, folder)
+        a, b = predict([Prediction(given, images), Prediction(onnx, images, input_grid)], progress)
     integers = output_grid.integers(a.outputs), output_grid.integers(b.outputs)
     names, runtimes = (source.name, onnx.name), (a.runtime, b.runtime)
     return compare(names, runtimes, integers, targets=(target, target), bound_lsb=None)
+
+
+def _taking_maps(onnx: Path, folder: Path) -> Path:
+    """The file; of one that takes lines [N, C, L], a copy in `folder` that takes maps of one row."""
+    model = ir.load(onnx)
+    if not lift_input(model):
+        return onnx
+    ir.save(model, folder / onnx.name)
+    return folder / onnx.name
 
 
 def prove_float(onnx: Path, tflite: Path | None, images: ImageSet, progress: Progress) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgegap.data.npz import holds_features
 from edgegap.errors import InputError
 
 FORMATS = ("onnx", "tflite")
@@ -120,6 +121,8 @@ class ExportSettings:
 
     @property
     def calibration_may_be_pixels(self) -> bool:
-        """Whether the calibration data is known to hold pixels; a callable may yield preprocessed values."""
+        """Whether the calibration data is known to hold pixels; a callable may yield preprocessed values, and an .npz
+        may hold them.
+        """
         data = self.calibration or ""
-        return data.startswith("digits:") or ":" not in data
+        return data.startswith("digits:") or (":" not in data and not holds_features(Path(data)))

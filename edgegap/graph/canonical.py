@@ -23,6 +23,7 @@ from edgegap.graph.flatten import normalize_reshapes
 from edgegap.graph.gelu import recognize_gelu
 from edgegap.graph.identities import remove_identities
 from edgegap.graph.linear import normalize_linear
+from edgegap.graph.lines import lift_lines
 from edgegap.graph.nodes import (
     GELU_OPSET,
     IR_VERSION,
@@ -61,6 +62,7 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     recognize_gelu,
     rewrite_activations,
     rewrite_splits,
+    lift_lines,
     rewrite_bilinear,
     rewrite_transposed_convolutions,
     rewrite_depth_to_space,
@@ -87,7 +89,7 @@ _HINTS = {
     "Erf": "As a part of GELU it can be done: x * (1 + Erf(x / sqrt 2)) / 2.",
     "Selu": "Use ELU or ReLU.",
     "Softplus": "Use ReLU, or SiLU in place of Mish.",
-    "Softmax": "End the network with its logits: the largest one is the prediction either way.",
+    "Softmax": "End the network with its logits, whose largest is the prediction either way. Over two it is a Sigmoid.",
     "Squeeze": "squeeze() of one image drops the batch axis too: use flatten(1).",
 }
 

@@ -2,7 +2,6 @@
 
 Rules:
     1. Conv: kernel_shape, strides, dilations, group and pads written out (auto_pad resolved), a bias always there.
-       A convolution of one dimension is one of two with a height of 1, between two Reshapes.
     2. Gemm: y = x @ W.T + b, that is transA=0, transB=1, alpha=beta=1 and a bias of shape [O].
     3. MatMul by a constant on a [N, K] value is a Gemm; an Add of a constant [O] behind it is that Gemm's bias.
        On [N, H, W, K] it is a 1x1 Conv between two Transposes.
@@ -46,9 +45,6 @@ def normalize_linear(model: ir.Model) -> bool:
 
 def _normalize_conv(node: ir.Node) -> bool:
     weight = required_constant(node, 1, "weight")
-    if weight.ndim == 3:
-        _lift(node, weight)
-        return True
     if weight.ndim != 4:
         raise unsupported(node, f"{weight.ndim - 2} spatial dimensions", "Use Conv2d.")
     attributes = {
@@ -72,28 +68,6 @@ def _normalize_conv(node: ir.Node) -> bool:
     )
     take_over(node, conv.outputs[0])
     return True
-
-
-def _lift(node: ir.Node, weight: np.ndarray) -> None:
-    """Rule 1 for [N, C, L]: the same convolution of [N, C, 1, L]."""
-    x, y, graph = operand(node), node.outputs[0], graph_of(node)
-    n, channels, length = shape_of(x)
-    first, last = resolve_auto_pad(node, list(weight.shape[2:]))
-    attributes = {
-        "strides": [1, *attribute(node, "strides", [1])],
-        "dilations": [1, *attribute(node, "dilations", [1])],
-        "group": attribute(node, "group", 1),
-        "pads": [0, first, 0, last],
-    }
-    spread = add_initializer(graph, f"{y.name}_spread", np.array([0, channels, 1, length], np.int64))
-    flat = add_initializer(graph, f"{y.name}_flat", np.array([0, *shape_of(y)[1:]], np.int64))
-    kernel = add_initializer(graph, f"{operand(node, 1).name}_lifted", weight[:, :, None])
-    image = new_node(node, "Reshape", [x, spread], name=f"{y.name}_image", shape=(n, channels, 1, length)).outputs[0]
-    lifted = (*shape_of(y)[:2], 1, shape_of(y)[2])
-    conv = new_node(
-        node, "Conv", [image, kernel, *node.inputs[2:]], attributes, name=f"{y.name}_lifted", shape=lifted
-    ).outputs[0]
-    take_over(node, new_node(node, "Reshape", [conv, flat], name=f"{y.name}_row", shape=shape_of(y)).outputs[0])
 
 
 def _normalize_gemm(node: ir.Node) -> bool:

@@ -9,6 +9,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import CheckerPass, InlinePass, RemoveInitializersFromInputsPass
 
 from edgegap.errors import ModelError, UnsupportedOpError
+from edgegap.graph.lines import lift_input
 from edgegap.graph.nodes import describe, keep_module_paths, shape_of
 from edgegap.graph.opset import upgrade
 
@@ -77,11 +78,7 @@ def checked(model: ir.Model, where: str) -> ir.Model:
     keep_module_paths(model)
     if not list(model.graph):
         raise ModelError("has no nodes", where=where, hint="Is this the file that the exporter wrote?")
-    if len(model.graph.inputs) != 1:
-        names = ", ".join(str(value.name) for value in model.graph.inputs)
-        raise ModelError(
-            f"has {len(model.graph.inputs)} inputs ({names})", where=where, hint="One image input is needed."
-        )
+    check_one_input([str(value.name) for value in model.graph.inputs], where)
     for node in model.graph:
         if node.op_type in _DYNAMIC or node.op_type.startswith(("QLinear", "QGemm")):
             dynamic = node.op_type in _DYNAMIC
@@ -100,7 +97,20 @@ def checked(model: ir.Model, where: str) -> ir.Model:
             raise ModelError(
                 f"the weights '{name}' hold {kind}", where=where, hint="Was the training stable to its end?"
             )
+    lift_input(model)
     return model
+
+
+def check_one_input(names: list[str], where: str) -> None:
+    """Refuse a network of several inputs, or of none, naming them.
+
+    Raises:
+        ModelError: such a network.
+    """
+    if len(names) != 1:
+        named = f" ({', '.join(names)})" if names else ""
+        hint = "One image input is needed: join what the network takes along the channels, and take it apart inside."
+        raise ModelError(f"has {len(names) or 'no'} inputs{named}", where=where, hint=hint)
 
 
 def batch_of(model: ir.Model) -> int | str:

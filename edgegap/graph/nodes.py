@@ -11,6 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.errors import ModelError, UnsupportedOpError
+from edgegap.graph.source_line import inherit_source_line, note_source_line, source_line
 
 OPSET = 18
 """The opset of the ONNX files that EdgeGAP writes."""
@@ -87,8 +88,11 @@ def module_path(node: ir.Node) -> str:
 
 
 def keep_module_paths(model: ir.Model) -> None:
-    """Drop what else an exporter notes: stack traces name the user's folders and double the size of a small file."""
+    """Drop what else an exporter notes: stack traces name the user's folders and double the size of a small file. Only
+    their source line stays, in memory.
+    """
     for node in model.graph:
+        note_source_line(node)
         scopes = node.metadata_props.get(_SCOPES)
         node.metadata_props.clear()
         node.doc_string = None
@@ -108,7 +112,8 @@ def describe(node: ir.Node) -> str:
 
 def unsupported(node: ir.Node, why: str, hint: str) -> UnsupportedOpError:
     """The error for a node that EdgeGAP cannot handle."""
-    return UnsupportedOpError(f"cannot handle this node: {why}", where=describe(node), hint=hint)
+    what = f"cannot handle this node: {why}"
+    return UnsupportedOpError(what, where=describe(node), source=source_line(node), hint=hint)
 
 
 def unique_name(graph: ir.Graph, name: str) -> str:
@@ -140,12 +145,13 @@ def new_node(
     name: str,
     shape: Sequence[int] | None = None,
 ) -> ir.Node:
-    """A node with one float output called `name`, put in front of `like`, whose module path it inherits."""
+    """A node with one float output called `name`, put in front of `like`, whose module and source line it inherits."""
     graph = graph_of(like)
     name = unique_name(graph, name)
     output = ir.val(name, dtype=ir.DataType.FLOAT, shape=None if shape is None else ir.Shape(shape))
     node = ir.node(op_type, inputs, attributes=dict(attributes or {}), name=f"{name}_node", outputs=[output])
     node.metadata_props.update(like.metadata_props)
+    inherit_source_line(node, like)
     graph.insert_before(like, node)
     return node
 

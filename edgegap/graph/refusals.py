@@ -10,6 +10,7 @@ from onnx_ir.passes.common import NameFixPass
 
 from edgegap.errors import ModelError, UnsupportedOpError
 from edgegap.graph.nodes import describe, graph_of, module_path, unique_name
+from edgegap.graph.source_line import source_line
 
 Step = Callable[[ir.Model], object]
 
@@ -22,6 +23,7 @@ class Refusal:
         node: its name.
         op: its type.
         module: the path of the torch module that it came from, or ''.
+        source: the line of the user's model that it came from, or ''.
         why: what it is refused for.
         hint: what to do.
     """
@@ -29,6 +31,7 @@ class Refusal:
     node: str
     op: str
     module: str
+    source: str
     why: str
     hint: str
 
@@ -36,8 +39,9 @@ class Refusal:
     def of(cls, error: ModelError, node: ir.Node | None) -> Refusal:
         """What an error says; `node` is the one it names, where that is known."""
         if node is None:
-            return cls(error.where or "", "", "", error.what, error.hint or "")
-        return cls(str(node.name), node.op_type, module_path(node), error.what, error.hint or "")
+            return cls(error.where or "", "", "", error.source or "", error.what, error.hint or "")
+        source = source_line(node) or ""
+        return cls(str(node.name), node.op_type, module_path(node), source, error.what, error.hint or "")
 
 
 def refusals(model: ir.Model, step: Step) -> tuple[list[Refusal], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import logging
 import warnings
@@ -13,7 +14,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.errors import ModelError
-from edgegap.graph.load import checked
+from edgegap.graph.load import check_one_input, checked
 from edgegap.graph.nodes import OPSET
 
 if TYPE_CHECKING:
@@ -24,25 +25,19 @@ def trace(network: torch.nn.Module, input_shape: tuple[int, int, int], spec: str
     """The ONNX model of a torch module: BatchNorm folded, every node with the path of its module.
 
     Args:
-        network: in evaluation mode.
-        input_shape: C, H, W.
+        network: in evaluation mode; one that takes lines takes maps of one row from then on.
+        input_shape: C, H, W; of a network that takes lines [N, C, L]: C, 1, L.
         spec: what to call the network in messages.
 
     Raises:
-        ModelError: the network does not take such an input, or torch cannot export it.
+        ModelError: the network takes several inputs, does not take such an input, or torch cannot export it.
     """
     import torch  # noqa: PLC0415  # imported by the factory already
 
+    if len(needed := _needed(network)) > 1:
+        check_one_input(needed, spec)
     example = torch.zeros(1, *input_shape)
-    try:
-        with torch.no_grad():
-            output = network(example)
-    except Exception as error:  # the user's code may raise anything
-        raise ModelError(
-            f"does not take an input of {list(example.shape)}: {_first_line(error)}",
-            where=spec,
-            hint="Check --input-shape C,H,W, and the channels of the preprocessing.",
-        ) from error
+    output = _first_output(network, example, spec)
     if not isinstance(_logits(output), torch.Tensor):
         raise ModelError(
             f"returns a {type(output).__name__}, not a tensor", where=spec, hint="Return the logits, first of all."
@@ -67,6 +62,37 @@ def trace(network: torch.nn.Module, input_shape: tuple[int, int, int], spec: str
     if program is None:
         raise ModelError("torch exported nothing", where=spec)
     return checked(program.model, spec)
+
+
+def _needed(network: torch.nn.Module) -> list[str]:
+    """The names of what `forward` must be given."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(network.forward).parameters.values()
+    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+
+
+def _first_output(network: torch.nn.Module, example: torch.Tensor, spec: str) -> Any:
+    """What a network gives for an example [1, C, H, W]. One that takes lines [1, C, L] is made to take them as maps of
+    one row: of those the hook takes the row.
+    """
+    import torch  # noqa: PLC0415  # imported by the factory already
+
+    failures, (n, channels, height, length) = [], example.shape
+    for shape in [(n, channels, height, length), (n, channels, length)][: 2 if height == 1 else 1]:
+        try:
+            with torch.no_grad():
+                output = network(example.reshape(shape))
+        except Exception as error:  # the user's code may raise anything
+            failures.append((shape, error))
+            continue
+        if len(shape) == 3:
+            network.register_forward_pre_hook(lambda _, given: given[0].squeeze(2))
+        return output
+    raise ModelError(
+        f"does not take an input of {' or '.join(f'{list(shape)}: {_first_line(error)}' for shape, error in failures)}",
+        where=spec,
+        hint="Check --input-shape C,H,W, and the channels of the preprocessing.",
+    ) from failures[-1][1]
 
 
 def evaluate(network: torch.nn.Module, images: NDArray[np.float32]) -> NDArray[np.float32]:

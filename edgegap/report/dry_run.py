@@ -52,6 +52,8 @@ def _show_refused(record: dict[str, Any], console: Console) -> None:
     console.print("[bold]refused[/bold]:")
     for (files, why), nodes in alike.items():
         console.print(escape(f"  {', '.join(map(_node, nodes))}: {why} ({files})"))
+        for source in dict.fromkeys(node["source"] for node in nodes if node["source"]):
+            console.print(escape(f"    {source}"))
         if nodes[0]["hint"]:
             console.print(escape(f"    {nodes[0]['hint']}"))
     if not record["complete"]:

@@ -80,6 +80,36 @@ def test_an_op_inside_a_torch_module_names_the_module(home: Path, out: Path) -> 
     refused("export", net, "--input-shape", "1,8,8", "-o", out, words=("Softplus", "gate.1", "ReLU"))
 
 
+CUMULATIVE = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 10, 1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = x.cumsum(dim=2)  # no such op
+        return x.mean((2, 3))
+"""
+
+
+def test_an_op_without_an_int8_form_names_the_line_of_the_model(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "nets.py").write_text(CUMULATIVE)
+    call = ("export", f"{tmp_path / 'nets.py'}:Net", "--input-shape", "1,8,8")
+    error = refused(*call, "-o", out, words=("CumSum", "Replace"))
+    line = "nets.py:11, in forward: x = x.cumsum(dim=2)  # no such op"
+    assert error.splitlines()[1] == line
+    assert line in edgegap(*call, "--dry-run").out
+
+
+def test_a_torch_network_of_two_inputs_names_them(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "nets.py").write_text(CUMULATIVE.replace("forward(self, x)", "forward(self, rgb, depth, scale=1)"))
+    call = ("export", f"{tmp_path / 'nets.py'}:Net", "--input-shape", "1,8,8", "-o", out)
+    refused(*call, words=("2 inputs (rgb, depth)", "channels"))
+
+
 def test_a_quantized_network_that_takes_integers(integers: Path, out: Path) -> None:
     refused("export", integers / "int8.onnx", "-o", out, words=("int8.onnx", "input", "float"))
 

@@ -64,7 +64,7 @@ def test_a_module_of_the_working_directory_is_found(tmp_path: Path, monkeypatch:
         ("def images():\n    yield pixels, 0, 'name'\n", "yields a tuple of 3"),
         ("def images():\n    yield [[1]], 0\n", "the image is a list"),
         ("def images():\n    yield values.astype(float), 0\n", "the image is float64"),
-        ("def images():\n    yield values[0], 0\n", r"the image is float32 \[4, 5\]"),
+        ("def images():\n    yield values[0, 0], 0\n", r"the image is float32 \[5\]"),
         ("def images():\n    yield values[:0], 0\n", r"the image is float32 \[0, 4, 5\]"),
         ("def images():\n    yield values * np.nan, 0\n", "NaN"),
         ("def images():\n    yield values + np.inf, 0\n", "infinity"),

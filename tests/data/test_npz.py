@@ -18,6 +18,7 @@ from edgegap.data import open_data
 from edgegap.errors import DataError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 3), dtype=np.uint8)
+FEATURES = np.random.default_rng(1).normal(size=(6, 4, 9)).astype(np.float32)
 LABELS = np.array([2, 0, 1, 2, 1, 0])
 NAMES = np.array(["ant", "bee", "cat"])
 
@@ -48,6 +49,23 @@ def test_grey_images_without_a_channel_axis_get_one(tmp_path: Path) -> None:
     assert source.classes is None
 
 
+def test_features_come_as_they_are_and_lines_as_maps_of_one_row(tmp_path: Path) -> None:
+    source = open_data(written(tmp_path, x=FEATURES, labels=LABELS, class_names=NAMES))
+    samples = list(source)
+    np.testing.assert_array_equal([sample.image for sample in samples], FEATURES[:, :, None])
+    assert [(sample.name, sample.label) for sample in samples][:2] == [("x[0]", 2), ("x[1]", 0)]
+    maps = next(iter(open_data(written(tmp_path, x=FEATURES[:, None]))))
+    np.testing.assert_array_equal(maps.image, FEATURES[0][None])
+
+
+def test_features_that_are_not_finite_are_named(tmp_path: Path) -> None:
+    broken = FEATURES.copy()
+    broken[4, 1, 2] = np.nan
+    with pytest.raises(DataError, match="NaN") as caught:
+        open_data(written(tmp_path, x=broken))
+    assert str(caught.value.where).endswith("x[4]")
+
+
 def test_a_classes_file_reorders_the_labels_of_named_classes(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("\ufeffcat a cat\nwasp\nant\nbee\n", encoding="utf-8")
     path = written(tmp_path, images=IMAGES, labels=LABELS, class_names=NAMES)
@@ -66,8 +84,8 @@ def test_a_classes_file_names_the_labels_of_unnamed_classes(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x_test": IMAGES}, "no array called images, only x_test"),
-        ({}, "no array called images, only nothing"),
+        ({"x_test": IMAGES}, "no array called images or x, only x_test"),
+        ({}, "no array called images or x, only nothing"),
         ({"images": IMAGES.astype(np.float32)}, "images is float32"),
         ({"images": IMAGES[0, 0]}, r"images is uint8 \[5, 3\]"),
         ({"images": IMAGES.transpose(0, 3, 1, 2)}, "uint8 images of shape"),
@@ -81,6 +99,11 @@ def test_a_classes_file_names_the_labels_of_unnamed_classes(tmp_path: Path) -> N
         ({"images": IMAGES, "labels": LABELS.astype(np.uint64) - 1}, "does not fit"),
         ({"images": IMAGES, "labels": LABELS + 1, "class_names": NAMES}, "label 3, but there are only 3 classes"),
         ({"images": IMAGES, "class_names": np.arange(3)}, "class_names is int64"),
+        ({"images": IMAGES, "x": FEATURES}, "both images and x"),
+        ({"x": FEATURES.astype(float)}, "x is float64"),
+        ({"x": FEATURES[0, 0]}, r"x is float32 \[9\]"),
+        ({"x": FEATURES[:0]}, "no value"),
+        ({"x": FEATURES, "labels": LABELS[:5]}, "6 images but 5 labels"),
         ({"images": IMAGES, "class_names": np.array(["a", "a"])}, "class_names is"),
     ],
 )

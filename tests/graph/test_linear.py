@@ -8,7 +8,6 @@ import pytest
 from edgegap.errors import UnsupportedOpError
 from edgegap.graph.linear import normalize_linear
 from edgegap.graph.nodes import attribute, constant
-from edgegap.graph.padding import normalize_padding
 
 from .models import ints, normal, only, ops, passed, ready
 
@@ -132,15 +131,6 @@ def test_what_cannot_be_written_so_is_refused_naming_the_node(body: str, x: str,
 def test_a_bias_computed_at_run_time_is_refused() -> None:
     with pytest.raises(UnsupportedOpError, match="bias is computed at run time"):
         normalize_linear(ready("a = Relu(b) y = Conv(x, w, a)", w=normal(5, 4, 3, 3), b=normal(5)))
-
-
-def test_padding_in_front_of_a_convolution_of_one_dimension_stays_a_pad() -> None:
-    model = ready(
-        "a = Pad(x, p) y = Conv<pads=[0,0]>(a, w)", x="float[1,4,9]", w=normal(5, 4, 3), p=ints(0, 0, 2, 0, 0, 0)
-    )
-    assert normalize_padding(model) is False
-    assert normalize_linear(model)
-    assert ops(model) == ["Pad", "Reshape", "Conv", "Reshape"]
 
 
 def test_a_bias_per_image_is_refused() -> None:

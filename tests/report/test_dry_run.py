@@ -9,7 +9,14 @@ from rich.console import Console
 
 from edgegap.report.dry_run import show_dry_run
 
-SOFTMAX = {"op": "Softmax", "module": "head.[b]", "why": "no exact form", "hint": "Leave it out.", "files": ["onnx"]}
+SOFTMAX = {
+    "op": "Softmax",
+    "module": "head.[b]",
+    "source": "net.py:7, in forward: x[0]",
+    "why": "no exact form",
+    "hint": "Leave it out.",
+    "files": ["onnx"],
+}
 RECORD: dict[str, Any] = {
     "schema": "edgegap.dry_run/1",
     "model": "[red]net.py:net",
@@ -64,7 +71,7 @@ def test_every_refused_node_is_named_and_one_reason_is_given_once() -> None:
     nodes = [SOFTMAX | {"node": name} for name in ("s1", "s2")]
     text = shown(RECORD | {"refused": nodes, "files": [], "exactness": None, "bounded": [], "complete": False})
     assert "Softmax s1 (head.[b]), Softmax s2 (head.[b]): no exact form (onnx)" in text
-    assert text.count("Leave it out.") == 1
+    assert text.count("net.py:7, in forward: x[0]") == text.count("Leave it out.") == 1
     assert "would be" in text
     assert "could not be looked at" in text
     assert "KiB   " not in text
