@@ -74,7 +74,8 @@ class Lines(Net):
                 joined = self.op("Concat", [x, self.op("Relu", [x])], axis=1)
                 return self.conv1d(joined, c, 2 * c, 1)
             case "max":
-                return self.op("MaxPool", [x], kernel_shape=[3], strides=[k % 2 + 1], pads=[1, 1], ceil_mode=k // 3)
+                attributes = {"kernel_shape": [3], "strides": [k % 2 + 1], "pads": [1, 1], "ceil_mode": k // 3}
+                return self.op("MaxPool", [self.op("Relu", [x])], **attributes)  # else LiteRT pads without XNNPACK
             case "average":
                 counts = {"count_include_pad": k // 3}
                 return self.op("AveragePool", [x], kernel_shape=[2], strides=[k % 2 + 1], pads=[1, 1], **counts)
