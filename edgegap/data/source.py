@@ -12,7 +12,8 @@ from edgegap.data.preprocess import Pixels, Values
 from edgegap.errors import DataError
 
 KINDS = (
-    "DATA is digits:train, digits:test, an .npz file, a folder of images, package.module:callable or file.py:callable."
+    "DATA is digits:train, digits:test, an .npz file (images, or x for features), a folder of images, "
+    "package.module:callable or file.py:callable."
 )
 
 

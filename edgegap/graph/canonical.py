@@ -168,7 +168,7 @@ def check_nodes(model: ir.Model) -> None:
                 raise unsupported(node, f"it pads with {fill:g}", "Let the pool that reads it do the padding.")
         if node.op_type in _OF_MAPS and len(shape_of(operand(node))) != 4:
             what = f"it takes a value of {len(shape_of(operand(node)))} axes"
-            raise unsupported(node, what, "Give it maps: [N, C, 1, L] in place of [N, C, L].")
+            raise unsupported(node, what, "Give it maps, [N, C, H, W].")
         _check_shapes(node)
     if not list(model.graph):
         raise ModelError("the network has no layers", where=str(model.graph.name))

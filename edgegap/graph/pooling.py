@@ -53,7 +53,7 @@ def normalize_pools(model: ir.Model) -> bool:
         if node.op_type not in ("MaxPool", "AveragePool"):
             continue
         if len(attribute(node, "kernel_shape")) != 2:
-            raise unsupported(node, "a pool of one dimension", "Give it maps: [N, C, 1, L] in place of [N, C, L].")
+            raise unsupported(node, f"a pool of {len(shape_of(operand(node))) - 2} dimensions", "Use a pool of two.")
         if any(d != 1 for d in attribute(node, "dilations", [1, 1])) or len(node.outputs) > 1:
             raise unsupported(node, "dilation or indices of a pool", "Use a pool without dilation.")
         if attribute(node, "ceil_mode", 0):

@@ -58,7 +58,7 @@ def _rewrite(node: ir.Node) -> None:
     weight = required_constant(node, 1, "weight")
     if weight.ndim != 4:
         what = f"it is a transposed convolution of {weight.ndim - 2} dimensions"
-        raise unsupported(node, what, "Use ConvTranspose2d, of [N, C, 1, L] for a series.")
+        raise unsupported(node, what, "Use ConvTranspose2d.")
     if any(d != 1 for d in attribute(node, "dilations", [1, 1])):
         raise unsupported(node, "it is dilated", "Use ConvTranspose2d with dilation=1.")
     if attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID") or "output_shape" in node.attributes:
