@@ -5,7 +5,7 @@ Rules:
     2. Mul, Div, Add and Sub of a [N, C, H, W] or [N, C] value with a constant of one value per channel, or one in all.
     3. Behind a Conv or Gemm that nothing else reads, the map is folded: W' = scale * W, b' = scale * b + shift
        (computed in float64, rounded once).
-    4. In front of a Conv without padding, or a Gemm, that alone reads it, it is folded there:
+    4. In front of Convs without padding, or Gemms, that alone read it, it is folded into each of them:
        W' = scale * W along the inputs, b' = b + W shift.
     5. Elsewhere on a [N, C, H, W] value it becomes a depthwise 1x1 Conv, which both runtimes compute exactly in int8.
 """
@@ -48,8 +48,9 @@ def fold_affine(model: ir.Model) -> bool:
         if foldable and linear is not None and constant(linear.inputs[1]) is not None and len(linear.inputs) > 2:
             _fold(linear, scale, shift)
             replace(node, x)
-        elif (reader := _linear_behind(node)) is not None:
-            _fold_ahead(reader, scale, shift)
+        elif _only_linear_read(node.outputs[0]):
+            for reader in node.outputs[0].consumers():
+                _fold_ahead(reader, scale, shift)
             replace(node, x)
         elif len(shape_of(x)) == 4:
             _to_depthwise(node, affine)
@@ -101,15 +102,18 @@ def _per_channel(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[
     return np.broadcast_to(padded.reshape(-1), (shape[1],)).astype(np.float64)
 
 
-def _linear_behind(node: ir.Node) -> ir.Node | None:
-    """The layer of rule 4."""
-    linear = sole_consumer(node.outputs[0])
-    if linear is None or linear.op_type not in ("Conv", "Gemm") or len(linear.inputs) < 3:
-        return None
-    if operand(linear) is not node.outputs[0] or any(constant(value) is None for value in linear.inputs[1:]):
-        return None
-    takes = attribute(linear, "transB", 0) if linear.op_type == "Gemm" else not any(attribute(linear, "pads", []))
-    return linear if takes else None
+def _only_linear_read(value: ir.Value) -> bool:
+    """Whether rule 4 is for a value."""
+    readers = all(use.idx == 0 and _takes_affine(use.node) for use in value.uses())
+    return bool(value.uses()) and not value.is_graph_output() and readers
+
+
+def _takes_affine(linear: ir.Node) -> bool:
+    if linear.op_type not in ("Conv", "Gemm") or len(linear.inputs) < 3:
+        return False
+    if any(constant(value) is None for value in linear.inputs[1:]):
+        return False
+    return bool(attribute(linear, "transB", 0)) if linear.op_type == "Gemm" else not any(attribute(linear, "pads", []))
 
 
 def _fold(linear: ir.Node, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> None:

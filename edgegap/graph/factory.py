@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,7 +138,8 @@ def _made(spec: str) -> torch.nn.Module:
 def _load(network: torch.nn.Module, saved: Checkpoint | Weights, path: Path, say: Callable[[str], None]) -> None:
     own = network.state_dict()
     prefix = _prefix(own, saved.state_dict)
-    state = {key.removeprefix(prefix): value for key, value in saved.state_dict.items()}
+    state = OrderedDict((key.removeprefix(prefix), value) for key, value in saved.state_dict.items())
+    state._metadata = _versions(saved.state_dict, prefix) or own._metadata  # type: ignore[attr-defined]  # torch's own
     common = own.keys() & state.keys()
     wrong = [
         f"{key} {list(state[key].shape)} instead of {list(own[key].shape)}"
@@ -166,6 +168,12 @@ def _load(network: torch.nn.Module, saved: Checkpoint | Weights, path: Path, say
         found.append(f"had '{prefix}' before every key")
     if found:
         say(f"the weights {' and '.join(found)}: loaded all the same")
+
+
+def _versions(state_dict: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """What torch keeps beside a state dict, by module path: the versions that old weights are converted from."""
+    kept: dict[str, Any] = getattr(state_dict, "_metadata", {})
+    return {f"{path}.".removeprefix(prefix).rstrip("."): about for path, about in kept.items()}
 
 
 def _taken(network: torch.nn.Module, state: dict[str, Any], path: Path) -> tuple[list[str], list[str]]:

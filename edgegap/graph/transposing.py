@@ -5,7 +5,8 @@ between moves in front of the first, so that both vanish (`identities`).
 
 Rules, for a Transpose T:
     1. A function of one value: f(T(x)) is T(f(x)).
-    2. Add, Sub, Mul and Div of two values transposed alike, or of one and a constant, which is transposed back.
+    2. Add, Sub, Mul and Div of two values transposed alike, or of one and what can be transposed back: a constant, or
+       what a LayerNormalization gives.
     3. Slice and Concat, along the axis that theirs was before.
     4. ReduceMean, ReduceSum and ReduceMax, over the axes that theirs were before.
 """
@@ -66,7 +67,7 @@ def _common_perm(node: ir.Node) -> list[int] | None:
             if behind is not None and behind.op_type == "Transpose":
                 return None  # the two of them become one first
             perms.add(tuple(attribute(transpose, "perm", list(range(len(shape_of(value))))[::-1])))
-        elif constant(value) is None or node.op_type == "Concat":
+        elif node.op_type == "Concat" or not (constant(value) is not None or _is_normalized(value)):
             return None
     if len(perms) != 1 or (node.op_type == "Slice" and len(node.inputs) < 4):
         return None
@@ -97,10 +98,18 @@ def _sink(node: ir.Node, perm: list[int]) -> None:
         moved.name, again.name = node.name, moved.name
 
 
+def _is_normalized(value: ir.Value) -> bool:
+    norm = value.producer()
+    return norm is not None and norm.op_type == "LayerNormalization"
+
+
 def _transposed_back(node: ir.Node, value: ir.Value, back: list[int]) -> ir.Value:
-    """A constant that broadcasts to the value before the Transpose as it did to the one behind it."""
+    """A value that is to the one before the Transpose what `value` is to the one behind it."""
     array = constant(value)
-    if array is None or array.size == 1:
+    if array is None:
+        shape = [shape_of(value)[axis] for axis in back]
+        return new_node(node, "Transpose", [value], {"perm": back}, name=f"{value.name}_back", shape=shape).outputs[0]
+    if array.size == 1:
         return value
     full = array.reshape((1,) * (len(back) - array.ndim) + array.shape).transpose(back)
     return add_initializer(graph_of(node), f"{value.name}_before", full)

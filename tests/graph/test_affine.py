@@ -78,6 +78,12 @@ def test_it_is_folded_into_the_gemm_behind() -> None:
     assert ops(passed(fold_affine, ready(body, x="float[2,4]", **more))) == ["Relu", "Gemm"]
 
 
+def test_it_is_folded_into_every_gemm_behind() -> None:
+    body = f"r = Relu(x) d = {NORM.format('r')} f = Gemm<transB=1>(d, v, e) g = Gemm<transB=1>(d, w, e) y = Add(f, g)"
+    more = norm_constants(4) | {"v": normal(5, 4), "w": normal(5, 4, seed=1), "e": normal(5)}
+    assert ops(passed(fold_affine, ready(body, x="float[2,4]", **more))) == ["Relu", "Gemm", "Gemm", "Add"]
+
+
 def test_in_front_of_a_conv_that_pads_it_is_one_itself() -> None:
     """Padding is 0 behind the map, which shifts it."""
     body = "r = Relu(x) d = Add(r, c) y = Conv<kernel_shape=[3,3], pads=[1,1,1,1]>(d, w, b)"

@@ -43,6 +43,13 @@ def test_they_pass_arithmetic_of_two_values_that_are_transposed_alike(op: str) -
     assert ops(sunk(f"r = Relu(x) a = {THERE}(x) b = {THERE}(r) c = {op}(a, b) y = {BACK}(c)")) == ["Relu", op]
 
 
+def test_they_pass_arithmetic_with_what_a_layer_norm_gives() -> None:
+    body = f"""t = {THERE}(x) n = LayerNormalization(t, ones) r = Relu(x) a = {THERE}(r) b = Add(n, a)
+        y = ReduceMean<keepdims=0>(b, axes)"""
+    found = ops(sunk(body, ones=np.ones(4, np.float32), axes=ints(1, 2)))
+    assert found == ["Transpose", "LayerNormalization", "Relu", "Transpose", "Add", "ReduceMean"]
+
+
 def test_they_stay_between_values_of_which_only_one_is_transposed() -> None:
     body = f"r = Relu(x) a = {THERE}(x) s = Reshape(r, shape) y = Add(a, s)"
     assert ops(sunk(body, changes=False, shape=ints(2, 6, 6, 4))) == ["Relu", "Transpose", "Reshape", "Add"]

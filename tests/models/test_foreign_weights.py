@@ -224,3 +224,31 @@ def test_export_says_what_it_did_to_the_weights(tmp_path: Path) -> None:
     assert (
         "note: the weights sat under 'state_dict' and had 'module.' before every key: loaded all the same" in done.err
     )
+
+
+VERSIONED = """
+import torch
+from torch import nn
+
+class Net(nn.Sequential):
+    _version = 2
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+        if local_metadata.get("version") != 2:
+            raise ValueError("an old version")
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+def net():
+    return Net(nn.Conv2d(1, 10, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+"""
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_the_versions_of_modules_are_kept(tmp_path: Path, prefix: str) -> None:
+    """torchvision's MNASNet converts weights of an older version by them."""
+    (tmp_path / "versioned.py").write_text(VERSIONED)
+    spec = f"{tmp_path / 'versioned.py'}:net"
+    network = build(spec, None)
+    wrapped = torch.nn.ModuleDict({"module": network}) if prefix else network
+    torch.save(wrapped.state_dict(), tmp_path / "weights.pt")
+    assert isinstance(build(spec, tmp_path / "weights.pt"), torch.nn.Module)
