@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 _FIGURES = ("differ", "not fast", "TRANSPOSE", "s", "MiB", "SQNR, dB")
 _LIMIT_MIB, _LIMIT_PARAMETERS = 4096, 200_000_000
-_COMMAND = "python benchmarks/coverage.py --json coverage.jsonl --write-docs"
+_COMMAND = "python benchmarks/coverage.py --json coverage.jsonl --recipe fast --write-docs"
 _HEAD = f"""\
 # Which networks go through
 
