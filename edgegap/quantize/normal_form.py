@@ -23,7 +23,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import NameFixPass
 
-from edgegap.graph.integer_norm import DOMAIN, integer_norm, integer_norm_attributes
+from edgegap.graph.integer_norm import integer_norm, integer_norm_attributes, integer_norm_domain
 from edgegap.graph.nodes import IR_VERSION, constant, operand, required_constant, shape_of, unsupported
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.classes import limits_of
@@ -78,9 +78,9 @@ def write_normal_form(
         name=model.graph.name or "network",
     )
     written = ir.Model(graph, ir_version=IR_VERSION, producer_name="edgegap")
-    if any(node.domain == DOMAIN for node in writer.nodes):
-        function = integer_norm()
-        graph.opset_imports[DOMAIN] = 1
+    for domain in sorted({node.domain for node in writer.nodes} - {""}):
+        function = integer_norm(domain)
+        graph.opset_imports[domain] = 1
         written.functions[function.identifier()] = function
     NameFixPass()(written)
     infer_shapes(written)
@@ -119,7 +119,8 @@ class _Writer:
         """Rule 6."""
         x, y = operand(node), node.outputs[0]
         attributes = integer_norm_attributes(node, self._grids[str(x.name)].scale, self._grids[str(y.name)].scale)
-        self._computed(node, self._add(node.op_type, [self.real(x)], _float_name(y), node, attributes, domain=DOMAIN))
+        domain = integer_norm_domain(shape_of(x)[-1])
+        self._computed(node, self._add(node.op_type, [self.real(x)], _float_name(y), node, attributes, domain=domain))
 
     def _computed(self, node: ir.Node, result: ir.Value) -> None:
         """Take in the float value of a node: as it is, on its grid, or for the activation behind it."""

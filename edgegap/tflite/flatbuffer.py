@@ -33,6 +33,7 @@ _VERSIONS = {
     _Op.DEQUANTIZE: (1, 2),
     _Op.DIV: (1, 2),
     _Op.ELU: (1, 1),
+    _Op.FLOOR: (1, 1),
     _Op.FULLY_CONNECTED: (1, 5),
     _Op.GELU: (1, 2),
     _Op.HARD_SWISH: (1, 1),

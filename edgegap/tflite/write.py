@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from edgegap.graph.integer_norm import DOMAIN
+from edgegap.graph.integer_norm import BLOCKED_DOMAIN, DOMAIN
 from edgegap.graph.nodes import unsupported
 from edgegap.tflite.ops import SPELLINGS
 from edgegap.tflite.writer import Writer
@@ -27,7 +27,7 @@ def write_tflite(model: ir.Model, *, description: str = "written by EdgeGAP") ->
     """
     graph = model.graph
     for node in graph:
-        if node.domain not in ("", DOMAIN) or node.op_type not in SPELLINGS:
+        if node.domain not in ("", DOMAIN, BLOCKED_DOMAIN) or node.op_type not in SPELLINGS:
             op = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
             raise unsupported(
                 node,
