@@ -21,6 +21,7 @@ from edgegap.graph.constants import fold_constants
 from edgegap.graph.depth_to_space import rewrite_depth_to_space
 from edgegap.graph.flatten import normalize_reshapes
 from edgegap.graph.gelu import recognize_gelu
+from edgegap.graph.group_norm import rewrite_instance_norms, spell_group_norms
 from edgegap.graph.identities import remove_identities
 from edgegap.graph.linear import normalize_linear
 from edgegap.graph.lines import lift_lines
@@ -58,6 +59,7 @@ CANONICAL_OPS = frozenset(_COMPUTING | _FUNCTIONS | _MOVING)
 
 PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     fold_constants,
+    spell_group_norms,
     remove_identities,
     recognize_gelu,
     rewrite_activations,
@@ -71,6 +73,7 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     recognize_global_average_pool,
     rewrite_reductions,
     normalize_reshapes,
+    rewrite_instance_norms,
     normalize_layer_norms,
     normalize_linear,
     sink_transposes,

@@ -5,7 +5,7 @@ Rules:
     2. A convolution, pool or BatchNormalization of a line is that of a map, whose window has a height of 1.
     3. Whatever reads a line that was a map before reads the map, and gives one: functions of one value, Add and its
        like, Concat, Pad, Slice, Transpose, reductions, MatMul by a matrix, LayerNormalization over the last axis.
-    4. A Reshape of such a line is a Reshape of the map.
+    4. A Reshape of such a line is a Reshape of the map. Where it gives a line, that is a map of one row too.
 """
 
 from __future__ import annotations
@@ -170,6 +170,8 @@ def _reshape(node: ir.Node) -> bool:
     if row is None or x.is_graph_input() or not _is_known(y):
         return False
     image = _map_of(node, x, row)
+    if _has_rank_3(y):
+        image = reshaped(node, image, _given(node, _ROW), name=f"{y.name}_map")
     if shape_of(image) != shape_of(y):
         take_over(node, reshaped(node, image, shape_of(y), name=f"{y.name}_reshaped"))
     elif image.is_graph_input() and y.is_graph_output():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgegap.graph.nodes import (
     add_initializer,
@@ -48,31 +49,42 @@ def _is_over_channels(node: ir.Node) -> bool:
 
 
 def _set_apart(node: ir.Node) -> bool:
-    x, y, graph = operand(node), node.outputs[0], graph_of(node)
+    x, y = operand(node), node.outputs[0]
     gamma = required_constant(node, 1, "scale")
     has_bias = len(node.inputs) > 2 and node.inputs[2] is not None
     if not has_bias and (gamma == 1).all() and attribute(node, "axis", -1) == -1:
         return False
     shape = shape_of(x)
-    channels = shape[-1]
-    beta = required_constant(node, 2, "bias") if has_bias else np.zeros(channels, np.float32)
-    ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
-    scale = add_initializer(graph, f"{y.name}_ones", ones)
-    attributes = {"axis": -1, "epsilon": attribute(node, "epsilon", 1e-5)}
-    value = new_node(node, "LayerNormalization", [x, scale], attributes, name=f"{y.name}_norm", shape=shape).outputs[0]
+    beta = required_constant(node, 2, "bias") if has_bias else np.zeros(shape[-1], np.float32)
+    value = normalized(node, x, attribute(node, "epsilon", 1e-5), name=f"{y.name}_norm")
     if (gamma == 1).all() and not beta.any():
         take_over(node, value)
         return True
     image = tuple(shape[axis] for axis in TO_NCHW) if len(shape) == 4 else shape
     if len(shape) == 4:
         value = new_node(node, "Transpose", [value], {"perm": TO_NCHW}, name=f"{y.name}_nchw", shape=image).outputs[0]
-    parameters = [
-        add_initializer(graph, f"{y.name}_{what}", array)
-        for what, array in (("gamma", gamma), ("beta", beta), ("mean", zeros), ("var", ones))
-    ]
-    inputs = [value, *parameters]
-    value = new_node(node, "BatchNormalization", inputs, {"epsilon": 0.0}, name=f"{y.name}_bn", shape=image).outputs[0]
+    value = scaled(node, value, gamma, beta, name=str(y.name))
     if len(shape) == 4:
         value = new_node(node, "Transpose", [value], {"perm": TO_NHWC}, name=f"{y.name}_nhwc", shape=shape).outputs[0]
     take_over(node, value)
     return True
+
+
+def normalized(like: ir.Node, x: ir.Value, epsilon: float, *, name: str) -> ir.Value:
+    """`x` behind a LayerNormalization of its last axis under rule 1, put in front of `like`."""
+    shape = shape_of(x)
+    scale = add_initializer(graph_of(like), f"{name}_ones", np.ones(shape[-1], np.float32))
+    attributes = {"axis": -1, "epsilon": epsilon}
+    return new_node(like, "LayerNormalization", [x, scale], attributes, name=name, shape=shape).outputs[0]
+
+
+def scaled(like: ir.Node, x: ir.Value, gamma: NDArray[np.float32], beta: NDArray[np.float32], *, name: str) -> ir.Value:
+    """`x` [N, C, ...] times gamma [C] plus beta [C]: behind a BatchNormalization, put in front of `like`."""
+    ones, zeros = np.ones(len(gamma), np.float32), np.zeros(len(gamma), np.float32)
+    parameters = [
+        add_initializer(graph_of(like), f"{name}_{what}", array)
+        for what, array in (("gamma", gamma), ("beta", beta), ("mean", zeros), ("var", ones))
+    ]
+    y = new_node(like, "BatchNormalization", [x, *parameters], {"epsilon": 0.0}, name=f"{name}_bn").outputs[0]
+    y.shape = x.shape
+    return y
