@@ -344,6 +344,20 @@ def _layer_norm(net: _Builder, layer: Layer, x: Map) -> Map | None:
     return net.op("Transpose", [normed], perm=[0, 3, 1, 2]), *x[1:]
 
 
+def _group_norm(net: _Builder, layer: Layer, x: Map) -> Map | None:
+    """Of the whole map or its halves, as torch writes it or in one op; each of values that are many enough."""
+    groups = 2 if layer.a % 2 and x[1] % 2 == 0 else 1
+    if x[1] * x[2] * x[3] < 32 * groups:
+        return None
+    scale, bias = net.per_channel(groups), net.bias(groups)
+    if layer.b % 2:
+        inputs = [x[0], net.constant(scale), net.constant(bias)]
+        return net.op("GroupNormalization", inputs, num_groups=groups, epsilon=1e-3), *x[1:]
+    rows = net.op("Reshape", [x[0], net.constant(np.array([0, groups, -1]))])
+    normed = net.op("InstanceNormalization", [rows, net.constant(scale), net.constant(bias)], epsilon=1e-3)
+    return net.op("Reshape", [normed, net.constant(np.array([0, *x[1:]]))]), *x[1:]
+
+
 def _linear_last(net: _Builder, layer: Layer, x: Map) -> Map:
     """A Linear of [N, H, W, C]."""
     outputs = (8, 4, 12, 5, 16, 2)[layer.a]
@@ -397,6 +411,7 @@ KINDS: dict[str, Callable[[_Builder, Layer, Map], Map | None]] = {
     "mask": _mask,
     "shuffle": _shuffle,
     "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
     "linear_last": _linear_last,
     "upsample": _upsample,
 }

@@ -6,11 +6,12 @@ from collections import Counter
 
 import numpy as np
 import onnx_ir as ir
-from ops.harness import NORM_IN_FLOAT, float_arithmetic
+from ops.harness import BLOCKED_IN_FLOAT, NORM_IN_FLOAT, float_arithmetic
 from tflite.runtimes import Array, run_onnx, run_tflite, signed, tensors_of
 
 from edgegap.graph.canonical import canonicalize
 from edgegap.graph.head import head_of
+from edgegap.graph.integer_norm import BLOCKED_DOMAIN, DOMAIN
 from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.quantize import quantize
 from edgegap.quantize.recipe import Recipe
@@ -72,8 +73,8 @@ def check(network: Network) -> float:
         assert [name for name, one, other in taps if np.any(signed(one) != other)] == [], "a layer differs"
         assert np.count_nonzero(ours != theirs) == 0, "the outputs differ"
         integers.append(ours)
-    norms = sum(node.op_type == "LayerNormalization" for node in quantized.model.graph)
-    expected = Counter(NORM_IN_FLOAT * norms)
+    in_float = {DOMAIN: NORM_IN_FLOAT, BLOCKED_DOMAIN: BLOCKED_IN_FLOAT}
+    expected = Counter(op for node in quantized.model.graph for op in in_float.get(node.domain, []))
     assert (Counter(float_arithmetic(int8)) - expected).keys() <= {"Elu", "Tanh"}
     kept = np.sort(reference.reshape(IMAGES, -1), axis=1)[:, 0 if recipe.ranges == "minmax" else -5 :]
     assert grid.lo - grid.scale / 2 <= kept.min()
