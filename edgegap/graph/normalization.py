@@ -52,7 +52,7 @@ def _set_apart(node: ir.Node) -> bool:
     x, y = operand(node), node.outputs[0]
     gamma = required_constant(node, 1, "scale")
     has_bias = len(node.inputs) > 2 and node.inputs[2] is not None
-    if not has_bias and (gamma == 1).all() and attribute(node, "axis", -1) == -1:
+    if not has_bias and (gamma == 1).all() and attribute(node, "axis", -1) == -1 and "epsilon" in node.attributes:
         return False
     shape = shape_of(x)
     beta = required_constant(node, 2, "bias") if has_bias else np.zeros(shape[-1], np.float32)
