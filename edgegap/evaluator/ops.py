@@ -89,6 +89,16 @@ def _hard_swish(node: ir.Node, inputs: Any) -> torch.Tensor:
     return y
 
 
+def _mish(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = _functional().mish(inputs[0])
+    return y
+
+
+def _softplus(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = _functional().softplus(inputs[0])
+    return y
+
+
 def _sigmoid(node: ir.Node, inputs: Any) -> torch.Tensor:
     y: torch.Tensor = inputs[0].sigmoid()
     return y
@@ -192,6 +202,7 @@ OPERATIONS: dict[str, Operation] = {
     "HardSwish": _hard_swish,
     "LayerNormalization": _layer_normalization,
     "MaxPool": _max_pool,
+    "Mish": _mish,
     "Mul": _mul,
     "Pad": _pad,
     "Relu": _relu,
@@ -199,6 +210,7 @@ OPERATIONS: dict[str, Operation] = {
     "Resize": _resize,
     "Sigmoid": _sigmoid,
     "Slice": _slice,
+    "Softplus": _softplus,
     "Tanh": _tanh,
     "Transpose": _transpose,
 }

@@ -3,7 +3,7 @@
 A canonical model has one input and one output, opset 18, static shapes, and only these nodes, their attributes written
 out: Conv, Gemm, Add, Mul, Concat, MaxPool, AveragePool (counting its padding), GlobalAveragePool, Relu, Clip, Pad (by a
 constant), Slice, Flatten, Reshape, Resize (nearest, asymmetric, floor), Transpose, LayerNormalization (over the last
-axis, with a scale of ones), Elu, Gelu, HardSwish, Sigmoid, Tanh. No node depends on the batch size.
+axis, with a scale of ones), Elu, Gelu, HardSwish, Mish, Sigmoid, Softplus, Tanh. No node depends on the batch size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from edgegap.graph.bilinear import rewrite_bilinear
 from edgegap.graph.constants import fold_constants
 from edgegap.graph.depth_to_space import rewrite_depth_to_space
 from edgegap.graph.flatten import normalize_reshapes
-from edgegap.graph.gelu import recognize_gelu
 from edgegap.graph.group_norm import rewrite_instance_norms, spell_group_norms
 from edgegap.graph.identities import remove_identities
 from edgegap.graph.linear import normalize_linear
@@ -46,13 +45,14 @@ from edgegap.graph.reductions import rewrite_reductions
 from edgegap.graph.resizing import normalize_resizes
 from edgegap.graph.shapes import FITS, bind_input, infer_shapes
 from edgegap.graph.slicing import normalize_slices
+from edgegap.graph.spellings import recognize_functions
 from edgegap.graph.splitting import rewrite_splits
 from edgegap.graph.subtraction import rewrite_subtraction
 from edgegap.graph.transposed import rewrite_transposed_convolutions
 from edgegap.graph.transposing import sink_transposes
 
 _COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "LayerNormalization", "Relu", "Clip"}
-_FUNCTIONS = {"Elu", "Gelu", "HardSwish", "Sigmoid", "Tanh"}
+_FUNCTIONS = {"Elu", "Gelu", "HardSwish", "Mish", "Sigmoid", "Softplus", "Tanh"}
 _MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Resize", "Transpose"}
 _OF_MAPS = {"AveragePool", "GlobalAveragePool", "MaxPool"}
 CANONICAL_OPS = frozenset(_COMPUTING | _FUNCTIONS | _MOVING)
@@ -61,7 +61,7 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     fold_constants,
     spell_group_norms,
     remove_identities,
-    recognize_gelu,
+    recognize_functions,
     rewrite_activations,
     rewrite_splits,
     lift_lines,
@@ -88,10 +88,9 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
 
 _HINTS = {
     "GatherND": "Take slices, and join them with cat; resize with mode='nearest' in place of 'nearest-exact'.",
-    "Mish": "Use SiLU, whose shape is the same: it is exact as x * Sigmoid(x).",
     "Erf": "As a part of GELU it can be done: x * (1 + Erf(x / sqrt 2)) / 2.",
+    "Greater": "As a part of torch's Softplus it can be done, with its own beta of 1 and threshold of 20.",
     "Selu": "Use ELU or ReLU.",
-    "Softplus": "Use ReLU, or SiLU in place of Mish.",
     "Softmax": "End the network with its logits, whose largest is the prediction either way. Over two it is a Sigmoid.",
     "Squeeze": "squeeze() of one image drops the batch axis too: use flatten(1).",
 }

@@ -265,8 +265,8 @@ def _ints(node: ir.Node, what: str, values: Sequence[int] | np.ndarray) -> ir.Va
 
 
 _FUNCTIONS = (
-    *("Cast", "Clip", "DequantizeLinear", "Dropout", "Elu", "Erf", "Gelu", "HardSwish", "Identity", "Neg"),
-    *("QuantizeLinear", "Relu", "Sigmoid", "Sqrt", "Tanh"),
+    *("Cast", "Clip", "DequantizeLinear", "Dropout", "Elu", "Erf", "Gelu", "HardSwish", "Identity"),
+    *("Mish", "Neg", "QuantizeLinear", "Relu", "Sigmoid", "Softplus", "Sqrt", "Tanh"),
 )
 _OF_TWO = ("Add", "Div", "Max", "Min", "Mul", "Pow", "Sub")
 

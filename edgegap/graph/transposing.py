@@ -29,7 +29,9 @@ from edgegap.graph.nodes import (
     take_over,
 )
 
-_FUNCTIONS = frozenset({"Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu", "Sigmoid", "Tanh"})
+_FUNCTIONS = frozenset(
+    {"Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Relu", "Sigmoid", "Softplus", "Tanh"}
+)
 _BINARY = frozenset({"Add", "Div", "Mul", "Sub"})
 _REDUCTIONS = frozenset({"ReduceMax", "ReduceMean", "ReduceSum"})
 

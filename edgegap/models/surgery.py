@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import fx, nn
 
-_ELEMENTWISE_MODULES = ("ReLU", "ReLU6", "LeakyReLU", "Hardswish", "ELU", "SiLU", "GELU", "Dropout", "Identity")
+_ELEMENTWISE_MODULES = ("ReLU", "ReLU6", "LeakyReLU", "Hardswish", "ELU", "SiLU", "GELU", "Mish", "Dropout", "Identity")
 _ELEMENTWISE_CALLS = ("relu", "relu_", "relu6", "leaky_relu", "hardswish", "dropout", "contiguous", "clone")
 _FLATTENS = ("flatten", "view", "reshape")
 

@@ -6,7 +6,8 @@ Every op of the normal form is exact (bound 0), some of them under a condition o
     Add                 where its scales are tie-free (`snap.add_is_tie_free`), else 1
     GlobalAveragePool   where its scales are tie-free (`snap.ratio_is_tie_free`), else 1
     Mul                 likewise
-    Elu, Gelu, Sigmoid, Tanh   where none of their 256 results lies near a tie (`functions.tie_distance`), else 1
+    Elu, Gelu, Mish, Sigmoid, Softplus, Tanh
+                        where none of their 256 results lies near a tie (`functions.tie_distance`), else 1
     LayerNormalization  where no sum is rounded in an order of its own (`integer_norm_is_exact`), else 1
     QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
 

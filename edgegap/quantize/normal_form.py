@@ -10,7 +10,8 @@
    quantized where an integer op reads it. It reads a DequantizeLinear with one scale per channel, all of them equal:
    ONNX Runtime quantizes the weights of a Conv or Gemm between a DequantizeLinear of one scale and a QuantizeLinear by
    itself, with one scale for all channels (its WeightBiasQuantization).
-6. A LayerNormalization is a function of that name, whose body both runtimes compute alike (`graph.integer_norm`).
+6. LayerNormalization, Mish and Softplus are functions of that name, whose bodies both runtimes compute alike
+   (`graph.integer_norm`, `graph.composed`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import NameFixPass
 
-from edgegap.graph.integer_norm import integer_norm, integer_norm_attributes, integer_norm_domain
+from edgegap.graph.composed import COMPOSED, composed
+from edgegap.graph.integer_norm import DOMAIN, integer_norm, integer_norm_attributes, integer_norm_domain
 from edgegap.graph.nodes import IR_VERSION, constant, operand, required_constant, shape_of, unsupported
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.classes import limits_of
@@ -78,8 +80,8 @@ def write_normal_form(
         name=model.graph.name or "network",
     )
     written = ir.Model(graph, ir_version=IR_VERSION, producer_name="edgegap")
-    for domain in sorted({node.domain for node in writer.nodes} - {""}):
-        function = integer_norm(domain)
+    for domain, op_type in dict.fromkeys((node.domain, node.op_type) for node in writer.nodes if node.domain):
+        function = composed(op_type) if op_type in COMPOSED else integer_norm(domain)
         graph.opset_imports[domain] = 1
         written.functions[function.identifier()] = function
     NameFixPass()(written)
@@ -101,7 +103,7 @@ class _Writer:
         self._float_layers: set[str] = set()
 
     def compute(self, node: ir.Node, linear: LinearParameters | None) -> None:
-        """Rules 1 and 5."""
+        """Rules 1, 5 and 6."""
         y = node.outputs[0]
         if linear is None and node.op_type in LINEAR:
             self._float_layers.add(str(y.name))
@@ -113,7 +115,8 @@ class _Writer:
             inputs = [self.real(value) for value in node.inputs if value is not None]
         else:
             inputs = [self.real(operand(node)), *self._linear_constants(node, linear)]
-        self._computed(node, self._add(node.op_type, inputs, _float_name(y), node, node.attributes))
+        domain = DOMAIN if node.op_type in COMPOSED else ""
+        self._computed(node, self._add(node.op_type, inputs, _float_name(y), node, node.attributes, domain=domain))
 
     def _normalize(self, node: ir.Node) -> None:
         """Rule 6."""

@@ -25,6 +25,7 @@ _TYPES = {
 
 _Op = schema.BuiltinOperator
 _VERSIONS = {
+    _Op.ABS: (1, 2),
     _Op.ADD: (1, 2),
     _Op.AVERAGE_POOL_2D: (1, 2),
     _Op.CONCATENATION: (1, 2),
@@ -37,6 +38,7 @@ _VERSIONS = {
     _Op.FULLY_CONNECTED: (1, 5),
     _Op.GELU: (1, 2),
     _Op.HARD_SWISH: (1, 1),
+    _Op.LOG: (1, 2),
     _Op.LOGISTIC: (1, 2),
     _Op.MAXIMUM: (1, 2),
     _Op.MAX_POOL_2D: (1, 2),

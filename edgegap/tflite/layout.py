@@ -29,7 +29,9 @@ Layout = tuple[int, ...]
 NHWC: Layout = (0, 2, 3, 1)
 
 _SPATIAL = frozenset({"AveragePool", "Conv", "GlobalAveragePool", "MaxPool", "Resize"})
-_ONE_TO_ONE = frozenset({"Clip", "DequantizeLinear", "Elu", "Gelu", "QuantizeLinear", "Relu", "Sigmoid", "Tanh"})
+_ONE_TO_ONE = frozenset(
+    {"Clip", "DequantizeLinear", "QuantizeLinear", "Relu"} | {"Elu", "Gelu", "Mish", "Sigmoid", "Softplus", "Tanh"}
+)
 
 
 @dataclass

@@ -19,7 +19,8 @@ from edgegap.graph.nodes import attribute, constant, operand, required_constant,
 from edgegap.tflite.flatbuffer import Quantization
 
 _ARITHMETIC = frozenset(
-    {"Add", "Conv", "Elu", "Gelu", "Gemm", "GlobalAveragePool", "LayerNormalization", "Mul", "Sigmoid", "Tanh"}
+    {"Add", "Conv", "Gemm", "GlobalAveragePool", "LayerNormalization", "Mul"}
+    | {"Elu", "Gelu", "Mish", "Sigmoid", "Softplus", "Tanh"}
 )
 
 

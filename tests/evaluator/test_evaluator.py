@@ -66,6 +66,8 @@ BODIES = {
     ),
     "resize": lambda net, x: net.op("Resize", [x, "", net.constant(np.float32([1, 1, 2, 3]))], mode="nearest"),
     "hard swish": lambda net, x: net.op("HardSwish", [net.conv(x, (4, 4, 1, 1))]),
+    "mish": lambda net, x: net.op("Mish", [net.conv(x, (4, 4, 1, 1))]),
+    "softplus": lambda net, x: net.op("Softplus", [net.conv(x, (4, 4, 1, 1))]),
     "sigmoid": lambda net, x: net.op("Sigmoid", [net.conv(x, (4, 4, 1, 1))]),
     "tanh": lambda net, x: net.op("Tanh", [net.conv(x, (4, 4, 1, 1))]),
     "relu": lambda net, x: net.op("Relu", [x]),

@@ -224,6 +224,14 @@ def _function(net: _Builder, layer: Layer, x: Map) -> Map:
     return net.op("Mul", [x[0], y]) if gates else y, *x[1:]
 
 
+def _composed(net: _Builder, layer: Layer, x: Map) -> Map:
+    """Mish, in full or not, and Softplus."""
+    if layer.a % 3 == 0:
+        return net.op("Mish", [x[0]]), *x[1:]
+    y = net.op("Softplus", [x[0]])
+    return net.op("Mul", [x[0], net.op("Tanh", [y])]) if layer.a % 3 == 1 else y, *x[1:]
+
+
 def _prelu(net: _Builder, layer: Layer, x: Map) -> Map:
     slope = net.rng.uniform(-0.5, 1, (x[1], 1, 1) if layer.a % 2 else (1,)).astype(np.float32)
     return net.op("PRelu", [x[0], net.constant(slope)]), *x[1:]
@@ -397,6 +405,7 @@ KINDS: dict[str, Callable[[_Builder, Layer, Map], Map | None]] = {
     "relu": _relu,
     "clip": _clip,
     "function": _function,
+    "composed": _composed,
     "prelu": _prelu,
     "split": _split,
     "max_pool": _pool("MaxPool"),

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import onnx_ir as ir
-from ops.harness import BLOCKED_IN_FLOAT, NORM_IN_FLOAT, float_arithmetic
+from ops.harness import BLOCKED_IN_FLOAT, COMPOSED_IN_FLOAT, NORM_IN_FLOAT, float_arithmetic
 from tflite.runtimes import Array, run_onnx, run_tflite, signed, tensors_of
 
 from edgegap.graph.canonical import canonicalize
@@ -36,7 +36,8 @@ def check(network: Network) -> float:
     2. The heads with a global average are recognized.
     3. The quantization is in normal form and by its own account exact.
     4. ONNX Runtime and LiteRT give the same integers, at every layer that has a tensor of its own.
-    5. ONNX Runtime computes nothing in float but Elu, Tanh and LayerNormalization, which it has no integer kernels for.
+    5. ONNX Runtime computes nothing in float but Elu, Tanh, Mish, Softplus and LayerNormalization, for which it has no
+       integer kernels.
     6. The five largest logits of every image lie on the output's grid, and with min-max all of them.
     """
     original, table = network.model(), network.table()
@@ -73,8 +74,12 @@ def check(network: Network) -> float:
         assert [name for name, one, other in taps if np.any(signed(one) != other)] == [], "a layer differs"
         assert np.count_nonzero(ours != theirs) == 0, "the outputs differ"
         integers.append(ours)
-    in_float = {DOMAIN: NORM_IN_FLOAT, BLOCKED_DOMAIN: BLOCKED_IN_FLOAT}
-    expected = Counter(op for node in quantized.model.graph for op in in_float.get(node.domain, []))
+    in_float = {
+        **{(DOMAIN, op_type): steps for op_type, steps in COMPOSED_IN_FLOAT.items()},
+        (DOMAIN, "LayerNormalization"): NORM_IN_FLOAT,
+        (BLOCKED_DOMAIN, "LayerNormalization"): BLOCKED_IN_FLOAT,
+    }
+    expected = Counter(op for node in quantized.model.graph for op in in_float.get((node.domain, node.op_type), ()))
     assert (Counter(float_arithmetic(int8)) - expected).keys() <= {"Elu", "Tanh"}
     kept = np.sort(reference.reshape(IMAGES, -1), axis=1)[:, 0 if recipe.ranges == "minmax" else -5 :]
     assert grid.lo - grid.scale / 2 <= kept.min()

@@ -136,7 +136,7 @@ LSTM: dict[str, Any] = {
     ("body", "more", "op", "hint"),
     [
         ("a = Relu(x) y = Softmax(a)", {}, "Softmax", "logits"),
-        ("a = Relu(x) y = Softplus(a)", {}, "Softplus", "ReLU"),
+        ("a = Relu(x) y = Erf(a)", {}, "Erf", "GELU"),
         ("a = Relu(x) y = Selu(a)", {}, "Selu", "ELU"),
         ("a = Relu(x) y = Sqrt(a)", {}, "Sqrt", "one of: Add,"),
         ("a = Relu(x) y = ReduceMean(a, c)", {"c": ints(2)}, "ReduceMean", "at.y"),

@@ -44,6 +44,12 @@ NORM_IN_FLOAT = sorted(Counter(Mul=14, Div=12, Add=9, ReduceSum=3, Round=3, Sub=
 BLOCKED_IN_FLOAT = sorted((*NORM_IN_FLOAT, *Counter(Add=3, Div=3, Floor=3, Mul=6, ReduceSum=6, Sub=3).elements()))
 """The same over more than 1032 channels: each of its three sums in two."""
 
+COMPOSED_IN_FLOAT = {
+    "Mish": ("Div", "Mul", "Mul", "Sigmoid", "Sub", "Sub"),
+    "Softplus": ("Abs", "Log", "Relu", "Sigmoid", "Sub"),
+}
+"""What ONNX Runtime computes for what is a function in normal form."""
+
 _FLOAT_NOISE = 2e-5
 """Of the largest value: the kernels sum in different orders."""
 
@@ -200,4 +206,15 @@ def _assert_close(ours: Array, reference: Array) -> None:
     np.testing.assert_allclose(ours, reference, rtol=0, atol=_FLOAT_NOISE * np.abs(reference).max())
 
 
-__all__ = ["BLOCKED_IN_FLOAT", "LSB", "NORM_IN_FLOAT", "RECIPE", "Array", "Checked", "Net", "check", "float_arithmetic"]
+__all__ = [
+    "BLOCKED_IN_FLOAT",
+    "COMPOSED_IN_FLOAT",
+    "LSB",
+    "NORM_IN_FLOAT",
+    "RECIPE",
+    "Array",
+    "Checked",
+    "Net",
+    "check",
+    "float_arithmetic",
+]

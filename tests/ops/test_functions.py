@@ -1,27 +1,29 @@
-"""Sigmoid, Tanh, Elu: functions of one value. Bound: 0, for every integer that can come in.
+"""Sigmoid, Tanh, Elu and their like: functions of one value. Bound: 0, for every integer that can come in.
 
-None is steeper than 1, so that a step of what comes in (`of`) moves the result by no more than that.
+None is much steeper than 1, so that a step of what comes in (`of`) moves the result by no more than that.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from edgegap.errors import UnsupportedOpError
-from edgegap.graph.gelu import tanh_gelu
+from edgegap.graph.spellings import tanh_gelu
 from edgegap.quantize.functions import FUNCTIONS, tie_distance
 from edgegap.quantize.lower import CLIPPING
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.ties import MARGIN
 from edgegap.quantize.verify import grid_of
 
-from .harness import Net, check
+from .harness import COMPOSED_IN_FLOAT, Net, check
 from .seeded import few
 
-IN_FLOAT = {"Sigmoid": (), "Tanh": ("Tanh",), "Elu": ("Elu",), "Gelu": ("Gelu",)}
-OUTSIDE = {"Sigmoid": (), "Tanh": (), "Elu": (), "Gelu": ("GELU",)}
+IN_FLOAT = {"Sigmoid": (), "Tanh": ("Tanh",), "Elu": ("Elu",), "Gelu": ("Gelu",), **COMPOSED_IN_FLOAT}
+OUTSIDE = {op: ("GELU",) if op == "Gelu" else () for op in FUNCTIONS}
 
 ops = pytest.mark.parametrize("op", FUNCTIONS)
 
@@ -185,11 +187,47 @@ def test_what_is_not_quite_an_approximated_gelu_is_refused() -> None:
         check(net, tanh_form(net, x, cubed(net, x), factor=0.05))
 
 
-def test_mish_is_refused_with_a_way_out() -> None:
+def torch_softplus(net: Net, x: str, threshold: float = 20.0) -> str:
+    """torch gives x itself above a threshold."""
+    above = net.op("Greater", [x, net.constant(np.float32(threshold))])
+    return net.op("Where", [above, x, net.op("Softplus", [x])])
+
+
+def log_softplus(net: Net, x: str) -> str:
+    return net.op("Log", [net.op("Add", [one(net), net.op("Exp", [x])])])
+
+
+SOFTPLUS_SPELLINGS = {
+    "of torch": torch_softplus,
+    "in full": log_softplus,
+    "of ONNX": lambda net, x: net.op("Softplus", [x]),
+}
+MISH_SPELLINGS = {
+    "of opset 18": lambda net, x: net.op("Mish", [x]),
+    **{
+        f"by the Softplus {name}": lambda net, x, spell=spell: net.op("Mul", [x, net.op("Tanh", [spell(net, x)])])
+        for name, spell in SOFTPLUS_SPELLINGS.items()
+    },
+    "with the Tanh first": lambda net, x: net.op("Mul", [net.op("Tanh", [log_softplus(net, x)]), x]),
+}
+
+
+@pytest.mark.parametrize(
+    ("op", "spell"),
+    [*(("Softplus", s) for s in SOFTPLUS_SPELLINGS.values()), *(("Mish", s) for s in MISH_SPELLINGS.values())],
+    ids=[*(f"Softplus {name}" for name in SOFTPLUS_SPELLINGS), *(f"Mish {name}" for name in MISH_SPELLINGS)],
+)
+def test_every_spelling_of_mish_and_softplus_is_one_op(op: str, spell: Callable[[Net, str], str]) -> None:
     net = Net()
-    with pytest.raises(UnsupportedOpError, match="Mish") as refused:
-        check(net, net.op("Mish", [net.signed_map(5)]))
-    assert "SiLU" in str(refused.value.hint)
+    x = net.signed_map(5)
+    checked = check(net, spell(net, x), of=[x], in_float=IN_FLOAT[op])
+    assert checked.ops() == ["Conv", op]
+
+
+def test_a_softplus_that_is_straight_too_early_is_refused() -> None:
+    net = Net()
+    with pytest.raises(UnsupportedOpError, match="Greater"):
+        check(net, torch_softplus(net, net.signed_map(5), threshold=4.0))
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -226,7 +264,7 @@ def test_a_grid_of_small_values_is_kept_further_from_ties() -> None:
     assert tie_distance(FUNCTIONS["Elu"], source, result) < MARGIN
 
 
-@pytest.mark.parametrize("op", ["Elu", "Gelu"])
+@pytest.mark.parametrize("op", ["Elu", "Gelu", "Mish", "Softplus"])
 @pytest.mark.parametrize("reach", [0.3, 0.03])
 def test_of_small_values_it_is_exact(op: str, reach: float) -> None:
     net = Net((4, 3, 16, 16))

@@ -8,6 +8,7 @@ import onnx_ir as ir
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from edgegap.tflite.ops.boundary import dequantize, quantize
+from edgegap.tflite.ops.composed import mish, softplus
 from edgegap.tflite.ops.elementwise import add, clip, function, gelu, mul
 from edgegap.tflite.ops.linear import conv, gemm
 from edgegap.tflite.ops.normalization import layer_normalization
@@ -31,6 +32,7 @@ SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
     "HardSwish": function(BuiltinOperator.HARD_SWISH),
     "LayerNormalization": layer_normalization,
     "MaxPool": max_pool,
+    "Mish": mish,
     "Mul": mul,
     "Pad": pad,
     "QuantizeLinear": quantize,
@@ -39,6 +41,7 @@ SPELLINGS: dict[str, Callable[[ir.Node, Writer], None]] = {
     "Resize": resize,
     "Sigmoid": function(BuiltinOperator.LOGISTIC),
     "Slice": slice_,
+    "Softplus": softplus,
     "Tanh": function(BuiltinOperator.TANH),
     "Transpose": transpose,
 }
