@@ -12,8 +12,8 @@ from edgegap.graph.nodes import module_path, sole_consumer
 from edgegap.run import Result
 
 _BOUNDARY = {"QuantizeLinear", "DequantizeLinear"}
-_INLINED = re.compile(r"_inlfunc_\w+?_(token_(?P<token>\d+)_)?node")
-"""The first call of a function has no token, and the others are counted."""
+_INLINED = re.compile(r"_inlfunc_(?P<op>\w+?)_(token_(?P<token>\d+)_)?node")
+"""The first call of each function has no token; the others are counted, those of all functions together."""
 
 _MOVES = {"Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "ReorderInput", "ReorderOutput"}
 
@@ -69,8 +69,12 @@ def _called(name: str, calls: Sequence[ir.Node]) -> ir.Node | None:
     inlined = _INLINED.match(name)
     if inlined is None:
         return None
-    index = 0 if inlined["token"] is None else int(inlined["token"]) + 1
-    return calls[index] if index < len(calls) else None
+    first: dict[str, ir.Node] = {}
+    others = [call for call in calls if first.setdefault(call.op_type, call) is not call]
+    if inlined["token"] is None:
+        return first.get(inlined["op"])
+    index = int(inlined["token"])
+    return others[index] if index < len(others) else None
 
 
 def _names(artifact: ir.Model) -> dict[str, ir.Node]:
