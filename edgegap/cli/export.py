@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 
 class InputShape(click.ParamType[tuple[int, int, int]]):
-    """C,H,W."""
+    """C,H,W, or C,L of lines, which are maps of one row: C,1,L."""
 
     name = "C,H,W"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
-        """Three positive integers."""
+        """Two or three positive integers, as three."""
         if isinstance(value, tuple):
             return value
         try:
-            c, h, w = (int(part) for part in str(value).split(","))
+            c, *sizes = (int(part) for part in str(value).split(","))
+            h, w = sizes if len(sizes) > 1 else (1, *sizes)
         except ValueError:
-            self.fail(f"{value!r} is not C,H,W, such as 3,32,32", param, ctx)
+            self.fail(f"{value!r} is neither C,H,W, such as 3,32,32, nor C,L, such as 6,128", param, ctx)
         if min(c, h, w) < 1:
             self.fail(f"{value!r} has a size below 1", param, ctx)
         return c, h, w
@@ -41,7 +42,7 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 @click.option(
     "--preprocess", metavar="P", help="imagenet, cifar10, unit, raw, or a .toml: what the network was trained with."
 )
-@click.option("--input-shape", type=InputShape(), help="C,H,W of the input, where nothing else shows it.")
+@click.option("--input-shape", type=InputShape(), help="C,H,W of the input, C,L of lines, where nothing else shows it.")
 @click.option("--classes", type=click.Path(path_type=Path), help="One class a line, in the order of the outputs.")
 @click.option("--recipe", default="default", show_default=True, help="A recipe's name, a .toml, or auto.")
 @click.option("--target", default="desktop", show_default=True, help="What it is for: a target's name, or a .toml.")

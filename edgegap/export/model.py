@@ -205,7 +205,7 @@ def _agreed(
     named = [(given, "--input-shape says"), (own, "the file takes"), (seen, "the preprocessed images have")]
     known = [(shape, who) for shape, who in named if shape is not None]
     if not known:
-        hint = "Give --input-shape C,H,W, or --calib and --preprocess, whose images show it."
+        hint = "Give --input-shape C,H,W (C,L of lines), or --calib and --preprocess, whose images show it."
         raise InputError("the size of the input is not known", where=spec, hint=hint)
     first, who = known[0]
     for shape, other in known[1:]:

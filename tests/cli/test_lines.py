@@ -38,6 +38,14 @@ def flat():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv1d(6, 8, 5), nn.ReLU(), nn.Conv1d(8, 8, 3, stride=3), nn.Flatten(), nn.Linear(144, 5))
 
+def lengths():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv1d(6, 8, 5, stride=2), nn.ReLU(), nn.Conv1d(8, 5, 3), Mean())
+
+class Mean(nn.Module):
+    def forward(self, x):
+        return x.mean(2)
+
 def keywords():
     torch.manual_seed(0)
     stem = nn.Sequential(nn.Conv2d(1, 16, (10, 4), stride=2, padding=(5, 1)), nn.BatchNorm2d(16), nn.ReLU())
@@ -72,15 +80,18 @@ def exported(home: Path, model: object, data: str, *options: object) -> Path:
     return home / "out"
 
 
-def saved_by_torch(home: Path, name: str) -> Path:
-    """The file that torch's exporter makes of a factory's network."""
+def saved_by_torch(home: Path, name: str, *, dynamic: bool = False) -> Path:
+    """The file that torch's exporter makes of a factory's network, of any batch and length where it is dynamic."""
     import torch  # noqa: PLC0415  # slow to import
 
     from edgegap.graph.factory import build  # noqa: PLC0415  # see above
 
     network = build(f"{home / 'nets.py'}:{name}", None)
     lines = (torch.zeros(1, *SHAPES["series"]),)
-    program = torch.onnx.export(network, lines, dynamo=True, opset_version=18, input_names=["x"], verbose=False)
+    shapes = ({0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC},) if dynamic else None
+    program = torch.onnx.export(
+        network, lines, dynamo=True, opset_version=18, input_names=["x"], dynamic_shapes=shapes, verbose=False
+    )
     assert program is not None
     program.save(home / f"{name}.onnx")
     return home / f"{name}.onnx"
@@ -101,6 +112,20 @@ def test_a_file_that_takes_lines_gives_files_that_take_maps_and_are_timed(home: 
     bundle = exported(home, saved_by_torch(home, "series"), "series")
     assert json.loads((bundle / "manifest.json").read_text())["input_shape"] == [1, 6, 1, 60]
     assert edgegap("bench", bundle, "--threads", 1, "--time-limit", 0.1).status == 0
+
+
+def test_a_file_of_any_length_is_given_one_in_two_numbers(home: Path) -> None:
+    network = saved_by_torch(home, "lengths", dynamic=True)
+    refused("export", network, "-o", home / "out", words=("size of the input", "C,L"))
+    bundle = exported(home, network, "series", "--input-shape", "6,60")
+    assert json.loads((bundle / "manifest.json").read_text())["input_shape"] == [1, 6, 1, 60]
+
+
+def test_two_numbers_are_the_channels_and_length_of_a_factorys_lines(home: Path) -> None:
+    call = ("export", f"{home / 'nets.py'}:series", "--input-shape", "6,60", "-o", home / "out", "--json", "-")
+    done = edgegap(*call)
+    assert done.status == 0, done.err
+    assert json.loads((home / "out" / "manifest.json").read_text())["input_shape"] == [1, 6, 1, 60]
 
 
 def test_a_quantized_file_that_takes_lines_keeps_its_integers(home: Path) -> None:

@@ -26,13 +26,17 @@ def out(tmp_path: Path) -> Path:
         (["export", "net.onnx", "-o", "out", "--format", "onxx"], "onxx"),
         (["export", "net.onnx", "-o", "out", "--io", "int4"], "int4"),
         (["export", "net.onnx", "-o", "out", "--batch", "two"], "two"),
-        (["export", "net.onnx", "-o", "out", "--input-shape", "3,8"], "C,H,W"),
+        (["export", "net.onnx", "-o", "out", "--input-shape", "3"], ("C,H,W", "C,L")),
+        (["export", "net.onnx", "-o", "out", "--input-shape", "3,8,8,8"], ("C,H,W", "C,L")),
+        (["export", "net.onnx", "-o", "out", "--input-shape", "3,x"], ("C,H,W", "C,L")),
+        (["export", "net.onnx", "-o", "out", "--input-shape", "3,8,"], ("C,H,W", "C,L")),
+        (["export", "net.onnx", "-o", "out", "--input-shape", "3,0"], "below 1"),
         (["export", "net.onnx", "-o", "out", "--input-shape", "3,0,8"], "below 1"),
         (["check", "bundle", "--data", "digits:test", "--threads", "0"], "--threads"),
         (["--nope"], "--nope"),
     ],
 )
-def test_a_wrong_command_line_is_a_usage_error(arguments: list[str], words: str) -> None:
+def test_a_wrong_command_line_is_a_usage_error(arguments: list[str], words: str | tuple[str, ...]) -> None:
     refused(*arguments, words=words)
 
 
