@@ -24,7 +24,9 @@ def sunk(body: str, *, changes: bool = True, **constants: np.ndarray) -> ir.Mode
     return model
 
 
-@pytest.mark.parametrize("function", ["Relu(a)", "Sigmoid(a)", "Tanh(a)", "Elu(a)", "HardSwish(a)", "Clip(a, lo, hi)"])
+@pytest.mark.parametrize(
+    "function", ["Relu(a)", "Sigmoid(a)", "Tanh(a)", "Elu(a)", "Mish(a)", "HardSwish(a)", "Clip(a, lo, hi)"]
+)
 def test_they_pass_a_function_of_one_value(function: str) -> None:
     found = ops(sunk(f"a = {THERE}(x) b = {function} y = {BACK}(b)", lo=np.float32(-0.5), hi=np.float32(0.5)))
     assert found == [function.partition("(")[0]]
