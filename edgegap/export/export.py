@@ -35,6 +35,7 @@ from edgegap.export.kept import evidence, float_layers, kept_notices
 from edgegap.export.loss import Seen, remedy
 from edgegap.export.model import FloatModel, load_model, read_model
 from edgegap.export.prove import (
+    FLOAT_IMAGES,
     KEPT_IN_FLOAT,
     Proof,
     compare_with_source,
@@ -73,9 +74,6 @@ PROVED_IMAGES = 32
 
 LARGEST_FILE = 2**31 - 2**24
 """Bytes of float weights: beyond, float.onnx keeps them in a second file, and there is no float.tflite."""
-
-FLOAT_IMAGES = 4
-"""Images that float evaluations are compared on: a wrong layer shows on any of them."""
 
 NAMED_ON = 4
 """Images that show which part of a network int8 costs most, where nobody asked for a ranking of them all."""
@@ -132,11 +130,13 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
         progress("reading the network", 0, None)
         seen = None if images is None else images.shape
         own = None if checkpoint is None else checkpoint.arguments.input_shape
-        given = read_model(settings.model, settings.weights, settings.input_shape, seen, own, trust=settings.trust)
-        network = load_model(given, settings.model)
+        network = load_model(
+            read_model(settings.model, settings.weights, settings.input_shape, seen, own, trust=settings.trust),
+            settings.model,
+        )
         settings.check_fit(quantized=network.qdq is not None)
         sample = _sample(network, images, preprocessing, folder)
-        network.check(sample.values(FLOAT_IMAGES))
+        network = network.compared(sample.values(FLOAT_IMAGES))
         with new_bundle(settings.output, force=settings.force) as staging:
             classes = _classes(settings, checkpoint, source)
             work = _Export(settings, target, network, images, sample, preprocessing, classes, progress, quantizer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ class FloatModel:
     Args:
         model: in canonical form, batch 1.
         original: how to compute the same outputs without EdgeGAP's passes: the torch module, the .onnx file, or that
-            file without its quantization, serialized.
+            file without its quantization, serialized; None once that was compared.
         spec: what the user typed.
         batch: of the original: a number, or the name of a dynamic one.
         qdq: the quantization that came with it; `model` is the same network without it, its weights dequantized.
@@ -44,19 +44,22 @@ class FloatModel:
     """
 
     model: ir.Model
-    original: torch.nn.Module | Path | bytes
+    original: torch.nn.Module | Path | bytes | None
     spec: str
     batch: int | str = 1
     qdq: Qdq | None = None
     notices: tuple[str, ...] = ()
 
-    def check(self, images: NDArray[np.float32]) -> None:
-        """Compare the outputs for float32 images [n, C, H, W] with those of the original.
+    def compared(self, images: NDArray[np.float32]) -> FloatModel:
+        """This model without its original, whose weights may be a copy of their own, once the outputs of both were
+        compared for float32 images [n, C, H, W].
 
         Raises:
             ModelError: the original cannot run, or gives NaN or infinity.
             InternalError: they differ by more than float32 noise.
         """
+        if self.original is None:
+            raise InternalError("it was compared before", where=self.spec)
         if isinstance(self.original, Path | bytes):
             try:
                 expected = _run(session(self.original), images, self.batch if isinstance(self.batch, int) else 1)
@@ -87,6 +90,7 @@ class FloatModel:
                 where=self.spec,
                 hint="Please report this network: a pass of EdgeGAP changed what it computes.",
             )
+        return replace(self, original=None)
 
 
 def _run(runner: Any, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:

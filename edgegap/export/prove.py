@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgegap.check.float_ops import SlowOp, litert_undelegated_ops, onnxruntime_float_ops
 from edgegap.check.identity import Identity, Side, compare, first_difference
 from edgegap.check.images import ImageSet
+from edgegap.check.linter import spread
 from edgegap.check.predict import OutputGrid, Prediction, predict
 from edgegap.disk import passing_folder
 from edgegap.errors import IdentityError, InternalError
@@ -22,6 +23,9 @@ from edgegap.progress import Progress
 from edgegap.quantize.floats import LINEAR, float_nodes, names_in_front
 from edgegap.quantize.parameters import Grid
 from edgegap.run import Local
+
+FLOAT_IMAGES = 4
+"""Images that float evaluations are compared on: a wrong layer shows on any of them."""
 
 KEPT_IN_FLOAT = "--max-drop keeps it in float"
 """Why an op is computed in float, where that was asked for."""
@@ -156,11 +160,11 @@ def _taking_maps(onnx: Path, folder: Path) -> Path:
 
 
 def prove_float(onnx: Path, tflite: Path | None, images: ImageSet, progress: Progress) -> NDArray[np.float32]:
-    """Run both float files over `images`; their outputs must be equal within float32 noise.
+    """Run both float files; their outputs must be equal within float32 noise.
 
     Args:
-        onnx: the one.
-        tflite: the other, where there is one.
+        onnx: run over all images.
+        tflite: the other, where there is one; run over `FLOAT_IMAGES` of them.
         images: float32, as the network takes them.
         progress: told how far it is.
 
@@ -170,13 +174,15 @@ def prove_float(onnx: Path, tflite: Path | None, images: ImageSet, progress: Pro
     Raises:
         InternalError: they are not.
     """
-    files = [onnx] if tflite is None else [onnx, tflite]
-    a, *others = (result.outputs for result in predict([Prediction(file, images) for file in files], progress))
+    pair, chosen = [Prediction(onnx, images)], spread(len(images), FLOAT_IMAGES)
+    if tflite is not None:
+        pair.append(Prediction(tflite, images.taken(chosen, images.path.with_name("few.npy"))))
+    a, *others = (result.outputs for result in predict(pair, progress))
     for b in others:
-        off = float(np.abs(a - b).max() / max(float(np.abs(a).max()), 1e-12))
+        off = float(np.abs(a[chosen] - b).max() / max(float(np.abs(a).max()), 1e-12))
         if off > NOISE:
             raise InternalError(
-                f"{files[1].name} differs from {onnx.name} by {off:.1e} of the largest output",
+                f"{pair[1].artifact.name} differs from {onnx.name} by {off:.1e} of the largest output",
                 hint="Please report this network: its bundle was not written.",
             )
     logits: NDArray[np.float32] = a.reshape(len(a), -1)
