@@ -133,7 +133,8 @@ def packages() -> Path:
 
 def measure(network: Network, photos: Photos, recipe: str) -> Row:
     """One row: what came out, or `refusal`, or `error` where the network itself or the measurement failed."""
-    limited = [*_LIMITS, "env", f"PYTHONPATH={packages()}"]
+    # Modules are compiled once, as they are where pip installed them, whatever this shell prefers.
+    limited = [*_LIMITS, "env", "-u", "PYTHONDONTWRITEBYTECODE", f"PYTHONPATH={packages()}"]
     row: Row = {"network": network.name, "size": network.size, "recipe": recipe}
     row |= {"images": len(photos.images), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
     with passing_folder() as folder:
