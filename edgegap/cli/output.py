@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edgegap.bundle import write_json
+from edgegap.errors import DiskError
 from edgegap.progress import Progress as Report
 
 json_option = click.option(
@@ -41,6 +44,12 @@ def progress_bars() -> Iterator[Report]:
         yield report
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Say so: rich itself would exit with 1, which means that a gate failed."""
+        raise BrokenPipeError
+
+
 def emit(
     record: dict[str, Any],
     notices: tuple[str, ...],
@@ -54,13 +63,21 @@ def emit(
         notices: to stderr, one line each.
         json_path: a file, '-' for stdout, or None for a table on stdout.
         show: draws the record as a table.
+
+    Raises:
+        DiskError: stdout is a file that cannot be written.
     """
     for notice in notices:
         click.echo(f"note: {notice}", err=True)
-    if json_path == "-":
-        click.echo(json.dumps(record, indent=1))
-        return
-    if json_path is not None:
+    if json_path is not None and json_path != "-":
         write_json(Path(json_path), record)
-    console = Console(soft_wrap=True)
-    show(record, console)
+    try:
+        if json_path == "-":
+            click.echo(json.dumps(record, indent=1))
+        else:
+            show(record, _Console(soft_wrap=True))
+    except BrokenPipeError:  # its reader has seen enough; the exit status is still to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        hint = "Make room, or send the output elsewhere."
+        raise DiskError(error.strerror or str(error), where="standard output", hint=hint) from error
