@@ -23,6 +23,9 @@ from edgegap.run.shards import join, split
 RUNTIMES: dict[str, Runtime] = {".onnx": "onnxruntime", ".tflite": "ai-edge-litert"}
 """The runtime that runs a file of each suffix."""
 
+_SIDE_BY_SIDE = 2**29
+"""Bytes of files whose runtimes work at the same time: each holds the weights of its own two or three times."""
+
 
 @dataclass(frozen=True)
 class OutputGrid:
@@ -139,9 +142,10 @@ def predict(predictions: Sequence[Prediction], progress: Progress) -> list[Resul
 
 
 def on_desktop(predictions: Sequence[Prediction]) -> Party:
-    """Predictions for this machine."""
+    """Predictions for this machine, one after another where their files are large."""
     threads = max(prediction.threads for prediction in predictions)
-    return Party(predictions, desktop(len(predictions), threads))
+    size = sum(prediction.artifact.stat().st_size for prediction in predictions)
+    return Party(predictions, desktop(len(predictions) if size <= _SIDE_BY_SIDE else 1, threads))
 
 
 def predict_on(parties: Sequence[Party], progress: Progress, *, folder: Path | None = None) -> list[Predicted]:

@@ -6,6 +6,7 @@ the integers, read on the signed grid.
 
 from __future__ import annotations
 
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,6 +55,9 @@ def activation_of(artifact: Path) -> Activation:
     A file that cannot be read counts as uint8: the runtime that it is meant for says what is wrong with it.
     """
     try:
+        with open(artifact, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            if data.find(b"QuantizeLinear") < 0:  # a float file, whose weights may be too large to load for this
+                return "uint8"
         nodes = list(ir.load(artifact).graph)
     except Exception:  # protobuf's and onnx_ir's readers raise whatever a damaged file makes them
         return "uint8"
