@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import gc
 import os
 import sys
@@ -16,12 +15,6 @@ INTERRUPTED = 130
 _YOUNG = 100_000
 """Objects that Python makes before it looks for garbage among them, in place of 700. Tracing a network makes millions
 that live on, and looking through them again and again takes a tenth of an export."""
-
-_LARGE = 2**20
-"""Bytes of an array that goes back to the system as soon as it is freed. By itself, glibc keeps those of up to 32 MiB:
-0.7 GiB in the export of a ConvNeXt of 0.3 GiB."""
-
-_M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -41,8 +34,6 @@ def run(arguments: list[str] | None = None) -> int:
 def command() -> NoReturn:
     """The `edgegap` of a shell: `run`, and an end without the second or two that Python takes to take torch apart."""
     gc.set_threshold(_YOUNG, 20, 20)
-    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
     status = run()
     try:
         atexit._run_exitfuncs()

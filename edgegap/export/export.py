@@ -52,6 +52,7 @@ from edgegap.graph.head import head_of
 from edgegap.graph.macs import macs_of
 from edgegap.graph.nodes import shape_of
 from edgegap.graph.shapes import set_batch
+from edgegap.heap import give_back
 from edgegap.models import Checkpoint
 from edgegap.needs_torch import import_torch
 from edgegap.progress import Progress
@@ -137,6 +138,7 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
         settings.check_fit(quantized=network.qdq is not None)
         sample = _sample(network, images, preprocessing, folder)
         network = network.compared(sample.values(FLOAT_IMAGES))
+        give_back()
         with new_bundle(settings.output, force=settings.force) as staging:
             classes = _classes(settings, checkpoint, source)
             work = _Export(settings, target, network, images, sample, preprocessing, classes, progress, quantizer)
@@ -196,6 +198,7 @@ class _Export:
         if not tflite.exists():
             notices += ("float.tflite is left out: the weights take more than the 2 GiB that a TFLite file can hold",)
         made = self.quantizer(self.network, self.images, self.sample.table, self.settings, self.progress)
+        give_back()
         quantized = None if made is None else made.quantized
         if made is not None and quantized is not None:
             self._write_pair(quantized.model, "int8", staging)
