@@ -12,7 +12,7 @@ HEAVY = {"torch", "onnx", "onnx_ir", "onnxruntime", "ai_edge_litert"}
 HEAVY |= {"scipy", "sklearn", "jinja2", "matplotlib", "jsonschema"}
 # A module may import its own package and those of the layers below.
 LAYERS = [
-    {"errors", "progress", "ort"},
+    {"errors", "heap", "progress", "ort"},
     {"resources", "disk", "usercode", "schema", "cache", "needs_torch"},
     {"settings_file"},
     {"data"},

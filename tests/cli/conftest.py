@@ -42,7 +42,7 @@ class Auxiliary(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(1, 10, 3)
-        self.auxiliary = nn.Sequential(nn.Conv2d(10, 10, 3), nn.Softplus())
+        self.auxiliary = nn.Sequential(nn.Conv2d(10, 10, 3), nn.SELU())
 
     def forward(self, x):
         x = self.conv(x)
@@ -57,11 +57,11 @@ class Branches(nn.Module):
         x = self.conv(x).mean((2, 3))
         return x if x.sum() > 0 else -x
 
-class Softpluses(nn.Module):
+class Selus(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Conv2d(1, 10, 3)
-        self.gate = nn.Sequential(nn.Conv2d(10, 10, 1), nn.Softplus())
+        self.gate = nn.Sequential(nn.Conv2d(10, 10, 1), nn.SELU())
 
     def forward(self, x):
         x = self.stem(x)

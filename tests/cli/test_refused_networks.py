@@ -67,7 +67,7 @@ def test_an_opset_that_is_not_read(out: Path, tmp_path: Path, opset: int) -> Non
     refused("export", net, "-o", out, words=("net.onnx", f"opset {opset}", "13 to 23"))
 
 
-@pytest.mark.parametrize(("op", "advice"), [("Softplus", "ReLU"), ("Softmax", "logits")])
+@pytest.mark.parametrize(("op", "advice"), [("Selu", "ReLU"), ("Softmax", "logits")])
 def test_an_op_without_an_int8_form_names_its_node_and_what_to_try(
     out: Path, tmp_path: Path, op: str, advice: str
 ) -> None:
@@ -76,8 +76,8 @@ def test_an_op_without_an_int8_form_names_its_node_and_what_to_try(
 
 
 def test_an_op_inside_a_torch_module_names_the_module(home: Path, out: Path) -> None:
-    net = f"{home / 'digits_net.py'}:Softpluses"
-    refused("export", net, "--input-shape", "1,8,8", "-o", out, words=("Softplus", "gate.1", "ReLU"))
+    net = f"{home / 'digits_net.py'}:Selus"
+    refused("export", net, "--input-shape", "1,8,8", "-o", out, words=("Selu", "gate.1", "ReLU"))
 
 
 CUMULATIVE = """
@@ -285,8 +285,8 @@ def test_weights_that_are_not_finite_are_named(
 def test_nothing_is_left_behind_by_a_refusal(tmp_path: Path, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-    net = write_onnx(tmp_path / "net.onnx", tail="Softplus")
+    net = write_onnx(tmp_path / "net.onnx", tail="Selu")
     data = write_npz(tmp_path / "data.npz", 8)
-    refused("export", net, "--int8", "--calib", data, "--preprocess", "unit", "-o", tmp_path / "out", words="Softplus")
+    refused("export", net, "--int8", "--calib", data, "--preprocess", "unit", "-o", tmp_path / "out", words="Selu")
     assert left_behind(tmp_path) == ["data.npz", "net.onnx", "tmp"]
     assert not left_behind(tmp_path / "tmp")

@@ -166,7 +166,7 @@ def a_difference(net: QdqNet) -> str:
 
 def an_op_without_an_int8_form(net: QdqNet) -> str:
     y = net.pair(innocent(net, net.pair(net.x, 0.02)), 0.02)
-    return net.pair(net.op("Softplus", [y], "culprit"), 1 / 256, 0)
+    return net.pair(net.op("Selu", [y], "culprit"), 1 / 256, 0)
 
 
 def dynamic_quantization(net: QdqNet) -> str:
@@ -213,7 +213,7 @@ CASES: list[tuple[Callable[[QdqNet], str], str, str]] = [
     (a_bias_beyond_32_bits, "bias of channel 0 does not fit 32 bits", "--int8"),
     (padding_that_does_not_count, "its padding does not count", "count_include_pad"),
     (a_difference, "a Sub of two activations", "--int8"),
-    (an_op_without_an_int8_form, "Softplus", "ReLU"),
+    (an_op_without_an_int8_form, "Selu", "ReLU"),
     (dynamic_quantization, "dynamically", "statically"),
     (integer_convolution, "dynamically", "statically"),
     (operator_format, "operator format", "QDQ"),
