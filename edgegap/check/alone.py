@@ -138,7 +138,8 @@ class _Alone:
         if node.op_type == "LayerNormalization":  # the float op that the function of the normal form stands for
             ones = self._constant(np.ones(shape_of(node.outputs[0])[-1], np.float32))
             return self._add(node.op_type, [*inputs, ones], attributes={"epsilon": attribute(node, "epsilon")})
-        return self._add(node.op_type, inputs, attributes=node.attributes)
+        # likewise, a GlobalLpPool of p = 2, and a Div
+        return self._add(node.op_type, inputs, attributes={} if node.domain else node.attributes)
 
     def _operand(self, dequantized: ir.Value) -> ir.Value:
         dequantize = _producer(dequantized)

@@ -57,6 +57,11 @@ def _mul(node: ir.Node, inputs: Any) -> torch.Tensor:
     return y
 
 
+def _div(node: ir.Node, inputs: Any) -> torch.Tensor:
+    y: torch.Tensor = inputs[0] / inputs[1]
+    return y
+
+
 def _elu(node: ir.Node, inputs: Any) -> torch.Tensor:
     y: torch.Tensor = _functional().elu(inputs[0])
     return y
@@ -150,6 +155,12 @@ def _global_average_pool(node: ir.Node, inputs: Any) -> torch.Tensor:
     return y
 
 
+def _global_lp_pool(node: ir.Node, inputs: Any) -> torch.Tensor:
+    """Of p = 2, in canonical form."""
+    y: torch.Tensor = inputs[0].norm(dim=(2, 3), keepdim=True)
+    return y
+
+
 def _pad(node: ir.Node, inputs: Any) -> torch.Tensor:
     x, pads, *more = inputs
     axes = more[1].tolist() if len(more) > 1 and more[1] is not None else range(x.ndim)
@@ -194,11 +205,13 @@ OPERATIONS: dict[str, Operation] = {
     "Clip": _clip,
     "Concat": _concat,
     "Conv": _conv,
+    "Div": _div,
     "Elu": _elu,
     "Flatten": _flatten,
     "Gelu": _gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": _global_average_pool,
+    "GlobalLpPool": _global_lp_pool,
     "HardSwish": _hard_swish,
     "LayerNormalization": _layer_normalization,
     "MaxPool": _max_pool,

@@ -1,9 +1,10 @@
 """The canonical float form: what every later step may rely on, and the passes that lead to it.
 
 A canonical model has one input and one output, opset 18, static shapes, and only these nodes, their attributes written
-out: Conv, Gemm, Add, Mul, Concat, MaxPool, AveragePool (counting its padding), GlobalAveragePool, Relu, Clip, Pad (by a
-constant), Slice, Flatten, Reshape, Resize (nearest, asymmetric, floor), Transpose, LayerNormalization (over the last
-axis, with a scale of ones), Elu, Gelu, HardSwish, Mish, Sigmoid, Softplus, Tanh. No node depends on the batch size.
+out: Conv, Gemm, Add, Mul, Div (of two activations), Concat, MaxPool, AveragePool (counting its padding),
+GlobalAveragePool, GlobalLpPool (of p = 2), Relu, Clip, Pad (by a constant), Slice, Flatten, Reshape, Resize (nearest,
+asymmetric, floor), Transpose, LayerNormalization (over the last axis, with a scale of ones), Elu, Gelu, HardSwish,
+Mish, Sigmoid, Softplus, Tanh. No node depends on the batch size.
 """
 
 from __future__ import annotations
@@ -51,11 +52,12 @@ from edgegap.graph.subtraction import rewrite_subtraction
 from edgegap.graph.transposed import rewrite_transposed_convolutions
 from edgegap.graph.transposing import sink_transposes
 
-_COMPUTING = {"Conv", "Gemm", "Add", "Mul", "AveragePool", "GlobalAveragePool", "LayerNormalization", "Relu", "Clip"}
+_COMPUTING = {"Conv", "Gemm", "Add", "Mul", "Div", "LayerNormalization", "Relu", "Clip"}
+_POOLING = {"AveragePool", "GlobalAveragePool", "GlobalLpPool"}
 _FUNCTIONS = {"Elu", "Gelu", "HardSwish", "Mish", "Sigmoid", "Softplus", "Tanh"}
 _MOVING = {"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Resize", "Transpose"}
-_OF_MAPS = {"AveragePool", "GlobalAveragePool", "MaxPool"}
-CANONICAL_OPS = frozenset(_COMPUTING | _FUNCTIONS | _MOVING)
+_OF_MAPS = _POOLING | {"MaxPool"}
+CANONICAL_OPS = frozenset(_COMPUTING | _POOLING | _FUNCTIONS | _MOVING)
 
 PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     fold_constants,
@@ -90,6 +92,7 @@ _HINTS = {
     "GatherND": "Take slices, and join them with cat; resize with mode='nearest' in place of 'nearest-exact'.",
     "Erf": "As a part of GELU it can be done: x * (1 + Erf(x / sqrt 2)) / 2.",
     "Greater": "As a part of torch's Softplus it can be done, with its own beta of 1 and threshold of 20.",
+    "ReduceL2": "Take the length of each channel's map: over height and width.",
     "Selu": "Use ELU or ReLU.",
     "Softmax": "End the network with its logits, whose largest is the prediction either way. Over two it is a Sigmoid.",
     "Squeeze": "squeeze() of one image drops the batch axis too: use flatten(1).",
@@ -160,6 +163,10 @@ def check_nodes(model: ir.Model) -> None:
             raise unsupported(node, "its weight is computed at run time", "Make the weight a parameter.")
         if node.op_type == "Concat" and any(constant(value) is not None for value in node.inputs):
             raise unsupported(node, "it joins a constant to the image's values", "Join only what is computed.")
+        if node.op_type == "Div" and constant(node.inputs[0]) is not None:
+            raise unsupported(node, "it divides a constant", "Divide what is computed.")
+        if node.op_type == "GlobalLpPool" and attribute(node, "p", 2) != 2:
+            raise unsupported(node, f"its p is {attribute(node, 'p')}", "Take the Euclidean norm, of p = 2.")
         if node.op_type == "LayerNormalization":
             check_layer_norm(node)
         if node.op_type == "Clip":

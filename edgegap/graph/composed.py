@@ -13,8 +13,7 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
-from edgegap.graph.integer_norm import DOMAIN
-from edgegap.graph.nodes import OPSET
+from edgegap.graph.nodes import DOMAIN, OPSET
 
 _BODIES = {
     "Mish": """

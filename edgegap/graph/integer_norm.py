@@ -15,12 +15,7 @@ grid of step s:
 Layer normalization does not see a shift or a scale of what it reads (Ba, Kiros and Hinton, 'Layer Normalization', 2016,
 equation 3 and table 1), which is why integers will do.
 
-Float32 holds every integer up to 2^24, and so the sum of the squares of 1032 channels. More of them are summed in A
-blocks of B, A B = C, whose sums u are exact too. Each falls into two integers, whose sums over the blocks are exact:
-
-    h = floor(u / 4096)
-    l = u - 4096 h
-    sum = 4096 sum(h) + sum(l)                  where the one rounding is that of the last +, on exact values
+The sum of the squares of 1032 channels stays below 2^24. More of them are summed in blocks (`integer_sums`).
 """
 
 from __future__ import annotations
@@ -31,29 +26,18 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from edgegap.graph.nodes import OPSET, attribute, operand, shape_of
-
-DOMAIN = "edgegap"
-"""Of the ONNX function, so that the normal form has one node where the network has one."""
+from edgegap.graph.integer_sums import CONSTANTS, LARGEST, LARGEST_BLOCK, RADIX, root, sum_of_blocks
+from edgegap.graph.nodes import DOMAIN, OPSET, attribute, operand, shape_of
 
 BLOCKED_DOMAIN = "edgegap.blocked"
 """Of the function of the same name that sums in blocks."""
 
 ITERATIONS = 8
 """Enough for float32's precision where the standard deviation of a position is between half a step and 127 steps; below
-that the result is damped. Every runtime takes the same steps, so that exactness does not depend on it."""
-
-_LARGEST = 255
-"""Of the differences between two integers."""
-
-_LARGEST_BLOCK = (2**24 - 1) // _LARGEST**2
-"""Channels: unlike the mean of all, that of a block may lie anywhere, so that all of its squares may be the largest."""
+that the result is damped."""
 
 START = 8.0
 """Where the iteration starts, as a standard deviation in steps."""
-
-RADIX = 4096
-"""Of the two parts of a block's sum: both stay below it."""
 
 
 def integer_norm_domain(channels: int) -> str:
@@ -95,13 +79,13 @@ def blocks_of(channels: int) -> tuple[int, int] | None:
     """
     if _fits_at_once(channels):
         return None
-    size = next(size for size in range(_LARGEST_BLOCK, 0, -1) if channels % size == 0)
+    size = next(size for size in range(LARGEST_BLOCK, 0, -1) if channels % size == 0)
     return (channels // size, size) if channels // size <= RADIX else None
 
 
 def _fits_at_once(channels: int) -> bool:
     """Whether sum(c^2) stays below 2^24, whatever the integers are: it is largest where half of them are 0."""
-    return channels * ((_LARGEST / 2) ** 2 + 0.25) < 2**24
+    return channels * ((LARGEST / 2) ** 2 + 0.25) < 2**24
 
 
 def integer_norm(domain: str = DOMAIN) -> ir.Function:
@@ -110,11 +94,8 @@ def integer_norm(domain: str = DOMAIN) -> ir.Function:
     Args:
         domain: `BLOCKED_DOMAIN` for sums in blocks.
     """
-    iterations = "".join(
-        f"q{k} = Div (v, d{k}) a{k} = Add (d{k}, q{k}) d{k + 1} = Mul (a{k}, half)\n" for k in range(ITERATIONS)
-    )
     blocked = domain == BLOCKED_DOMAIN
-    total = _sum_of_blocks if blocked else _sum_at_once
+    total = sum_of_blocks if blocked else _sum_at_once
     text = f"""
         <domain: "{domain}", opset_import: ["": {OPSET}]>
         LayerNormalization <channels, epsilon, offset, result_step, step{", split, joined" if blocked else ""}>
@@ -142,7 +123,7 @@ def integer_norm(domain: str = DOMAIN) -> ir.Function:
             spread = Sub (Csquares, sumsum)
             v = Add (spread, e)
             d0 = Mul (C, start)
-            {iterations}
+            {root("v", "d", ITERATIONS)}
             dt = Mul (d{ITERATIONS}, t)
             factor = Div (C, dt)
             shift = Div (sum, C)
@@ -158,23 +139,8 @@ def integer_norm(domain: str = DOMAIN) -> ir.Function:
 _BLOCKED_CONSTANTS = f"""
             blocks = Constant <value_ints: ints = @split> ()
             whole = Constant <value_ints: ints = @joined> ()
-            across = Constant <value_ints: ints = [-2]> ()
-            radix = Constant <value_float: float = {float(RADIX)}> ()"""
+            {CONSTANTS}"""
 
 
 def _sum_at_once(x: str, y: str) -> str:
     return f"{y} = ReduceSum ({x}, last)"
-
-
-def _sum_of_blocks(x: str, y: str) -> str:
-    """Of x [..., A, B]."""
-    return f"""
-            {y}_u = ReduceSum ({x}, last)
-            {y}_q = Div ({y}_u, radix)
-            {y}_h = Floor ({y}_q)
-            {y}_r = Mul ({y}_h, radix)
-            {y}_l = Sub ({y}_u, {y}_r)
-            {y}_H = ReduceSum ({y}_h, across)
-            {y}_L = ReduceSum ({y}_l, across)
-            {y}_R = Mul ({y}_H, radix)
-            {y} = Add ({y}_R, {y}_L)"""

@@ -274,7 +274,7 @@ _RULES: dict[str, Callable[[ir.Node], bool]] = {
     **dict.fromkeys(("AveragePool", "Conv", "ConvTranspose", "MaxPool"), _window),
     **dict.fromkeys(("BatchNormalization", "GlobalAveragePool", "GlobalMaxPool"), _per_channel),
     **dict.fromkeys((*_FUNCTIONS, *_OF_TWO), _elementwise),
-    **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceSum"), _reduce),
+    **dict.fromkeys(("ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum"), _reduce),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _reshape),
     "Concat": _join,
     "LayerNormalization": _last_axis,

@@ -19,6 +19,9 @@ OPSET = 18
 GELU_OPSET = 20
 """That of a file with a Gelu, which older opsets lack."""
 
+DOMAIN = "edgegap"
+"""Of ONNX functions, so that the normal form has one node where the network has one."""
+
 IR_VERSION = 8
 """The IR version that came with `OPSET`; nothing of a later one is needed."""
 

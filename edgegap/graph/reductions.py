@@ -3,7 +3,8 @@
 Rules, for a [N, C, H, W] value:
     1. GlobalMaxPool, and ReduceMax over both spatial axes, are a MaxPool of one window.
     2. ReduceSum over both spatial axes is H * W times the average.
-    3. ReduceMean and ReduceSum over the channels are a 1x1 Conv of equal weights.
+    3. ReduceL2 over both spatial axes is a GlobalLpPool.
+    4. ReduceMean and ReduceSum over the channels are a 1x1 Conv of equal weights.
 Without keepdims a Reshape follows.
 """
 
@@ -46,6 +47,8 @@ def _reduced(node: ir.Node) -> ir.Value | None:
         return _maximum(node)
     if node.op_type == "ReduceSum" and axes == {2, 3}:
         return _sum(node)
+    if node.op_type == "ReduceL2" and axes == {2, 3}:
+        return _length(node)
     if node.op_type in ("ReduceMean", "ReduceSum") and axes == {1}:
         return _over_channels(node)
     return None
@@ -71,6 +74,12 @@ def _sum(node: ir.Node) -> ir.Value:
     mean = new_node(node, "GlobalAveragePool", [operand(node)], name=f"{name}_mean", shape=(n, c, 1, 1)).outputs[0]
     positions = add_initializer(graph_of(node), f"{name}_positions", np.array(h * w, np.float32))
     return new_node(node, "Mul", [mean, positions], name=f"{name}_sum", shape=(n, c, 1, 1)).outputs[0]
+
+
+def _length(node: ir.Node) -> ir.Value:
+    n, c, *_ = shape_of(operand(node))
+    name = f"{node.outputs[0].name}_length"
+    return new_node(node, "GlobalLpPool", [operand(node)], {"p": 2}, name=name, shape=(n, c, 1, 1)).outputs[0]
 
 
 def _over_channels(node: ir.Node) -> ir.Value:

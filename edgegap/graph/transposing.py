@@ -8,7 +8,7 @@ Rules, for a Transpose T:
     2. Add, Sub, Mul and Div of two values transposed alike, or of one and what can be transposed back: a constant, or
        what a LayerNormalization gives.
     3. Slice and Concat, along the axis that theirs was before.
-    4. ReduceMean, ReduceSum and ReduceMax, over the axes that theirs were before.
+    4. ReduceMean, ReduceSum, ReduceMax and ReduceL2, over the axes that theirs were before.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FUNCTIONS = frozenset(
     {"Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Relu", "Sigmoid", "Softplus", "Tanh"}
 )
 _BINARY = frozenset({"Add", "Div", "Mul", "Sub"})
-_REDUCTIONS = frozenset({"ReduceMax", "ReduceMean", "ReduceSum"})
+_REDUCTIONS = frozenset({"ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum"})
 
 
 def sink_transposes(model: ir.Model) -> bool:
@@ -118,14 +118,20 @@ def _transposed_back(node: ir.Node, value: ir.Value, back: list[int]) -> ir.Valu
 
 
 def _reduce(node: ir.Node, perm: list[int]) -> bool:
-    """Rule 4, where the axes that are left stay in their order."""
+    """Rule 4; without keepdims, where the axes that are left stay in their order."""
     gone, transpose, y = reduced_axes(node), operand(node).producer(), node.outputs[0]
-    if not gone or transpose is None or attribute(node, "keepdims", 1):
+    if not gone or transpose is None:
         return False
+    kept = attribute(node, "keepdims", 1)
     left = [perm[axis] for axis in range(len(perm)) if axis not in gone]
-    if left != sorted(left):
+    if not kept and left != sorted(left):
         return False
     before = add_initializer(graph_of(node), f"{y.name}_axes", np.array(sorted(perm[axis] for axis in gone), np.int64))
+    shape = [shape_of(y)[perm.index(axis)] for axis in range(len(perm))] if kept else shape_of(y)
     inputs, name = [operand(transpose), before], f"{y.name}_before"
-    take_over(node, new_node(node, node.op_type, inputs, {"keepdims": 0}, name=name, shape=shape_of(y)).outputs[0])
+    reduced = new_node(node, node.op_type, inputs, {"keepdims": kept}, name=name, shape=shape).outputs[0]
+    if kept:
+        again = {"perm": perm}
+        reduced = new_node(node, "Transpose", [reduced], again, name=f"{y.name}_moved", shape=shape_of(y)).outputs[0]
+    take_over(node, reduced)
     return True

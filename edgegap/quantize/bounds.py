@@ -2,12 +2,13 @@
 
 Every op of the normal form is exact (bound 0), some of them under a condition on their scales:
 
-    Conv, Gemm, Concat, MaxPool, Pad, Slice, Flatten, Reshape, Resize, Transpose   always
+    Conv, Gemm, Div, Concat, MaxPool, Pad, Slice, Flatten, Reshape, Resize, Transpose   always
     Add                 where its scales are tie-free (`snap.add_is_tie_free`), else 1
     GlobalAveragePool   where its scales are tie-free (`snap.ratio_is_tie_free`), else 1
     Mul                 likewise
     Elu, Gelu, Mish, Sigmoid, Softplus, Tanh
                         where none of their 256 results lies near a tie (`functions.tie_distance`), else 1
+    GlobalLpPool        where no sum is rounded in an order of its own (`integer_length_is_exact`), else 1
     LayerNormalization  where no sum is rounded in an order of its own (`integer_norm_is_exact`), else 1
     QuantizeLinear      of the input: where no pixel lies near a tie (`input_grid`), else 1
 
@@ -22,6 +23,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from edgegap.graph.integer_length import integer_length_is_exact
 from edgegap.graph.integer_norm import integer_norm_is_exact
 from edgegap.graph.nodes import describe, operand, shape_of, sole_consumer
 from edgegap.quantize.floats import float_nodes
@@ -82,6 +84,8 @@ def _why_inexact(node: ir.Node, table: NDArray[np.float32] | None) -> str | None
     if node.op_type == "LayerNormalization":
         exact = integer_norm_is_exact(shape_of(operand(node))[-1])
         return None if exact else "the sum of the squares of so many channels may be rounded"
+    if node.op_type == "GlobalLpPool":
+        return None if integer_length_is_exact(node) else "the sum of the squares of so wide a map may be rounded"
     if node.op_type not in {"Add", "Mul", "GlobalAveragePool", *FUNCTIONS}:
         return None
     quantize = sole_consumer(node.outputs[0])

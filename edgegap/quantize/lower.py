@@ -34,7 +34,7 @@ from edgegap.quantize.functions import FUNCTIONS
 CLIPPING = frozenset({"Conv", "Gemm", "Add", "Mul", "GlobalAveragePool"})
 """Ops whose grid can take in the Relu or Clip behind them."""
 
-ARITHMETIC = CLIPPING | FUNCTIONS.keys() | {"LayerNormalization"}
+ARITHMETIC = CLIPPING | FUNCTIONS.keys() | {"Div", "GlobalLpPool", "LayerNormalization"}
 """Ops that compute new values, and so have a grid of their own."""
 
 PASSING = frozenset({"Concat", "MaxPool", "Pad", "Slice", "Flatten", "Reshape", "Resize", "Transpose"})

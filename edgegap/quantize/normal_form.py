@@ -10,8 +10,8 @@
    quantized where an integer op reads it. It reads a DequantizeLinear with one scale per channel, all of them equal:
    ONNX Runtime quantizes the weights of a Conv or Gemm between a DequantizeLinear of one scale and a QuantizeLinear by
    itself, with one scale for all channels (its WeightBiasQuantization).
-6. LayerNormalization, Mish and Softplus are functions of that name, whose bodies both runtimes compute alike
-   (`graph.integer_norm`, `graph.composed`).
+6. Div, GlobalLpPool, LayerNormalization, Mish and Softplus are functions of that name, whose bodies both runtimes
+   compute alike (`normal_functions`).
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx_ir.passes.common import NameFixPass
 
-from edgegap.graph.composed import COMPOSED, composed
-from edgegap.graph.integer_norm import DOMAIN, integer_norm, integer_norm_attributes, integer_norm_domain
 from edgegap.graph.nodes import IR_VERSION, constant, operand, required_constant, shape_of, unsupported
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.classes import limits_of
 from edgegap.quantize.floats import LINEAR, real_values
 from edgegap.quantize.lower import ACTIVATIONS, PASSING
+from edgegap.quantize.normal_functions import function_attributes, function_domain, normal_function
 from edgegap.quantize.parameters import Grid
 from edgegap.quantize.weights import LinearParameters
 
@@ -81,7 +80,7 @@ def write_normal_form(
     )
     written = ir.Model(graph, ir_version=IR_VERSION, producer_name="edgegap")
     for domain, op_type in dict.fromkeys((node.domain, node.op_type) for node in writer.nodes if node.domain):
-        function = composed(op_type) if op_type in COMPOSED else integer_norm(domain)
+        function = normal_function(domain, op_type)
         graph.opset_imports[domain] = 1
         written.functions[function.identifier()] = function
     NameFixPass()(written)
@@ -109,21 +108,13 @@ class _Writer:
             self._float_layers.add(str(y.name))
             inputs = [self._apart(operand(node)), *self._float_constants(node)]
         elif node.op_type == "LayerNormalization":
-            self._normalize(node)
-            return
+            inputs = [self.real(operand(node))]  # the function has no scale of ones
         elif linear is None:
             inputs = [self.real(value) for value in node.inputs if value is not None]
         else:
             inputs = [self.real(operand(node)), *self._linear_constants(node, linear)]
-        domain = DOMAIN if node.op_type in COMPOSED else ""
-        self._computed(node, self._add(node.op_type, inputs, _float_name(y), node, node.attributes, domain=domain))
-
-    def _normalize(self, node: ir.Node) -> None:
-        """Rule 6."""
-        x, y = operand(node), node.outputs[0]
-        attributes = integer_norm_attributes(node, self._grids[str(x.name)].scale, self._grids[str(y.name)].scale)
-        domain = integer_norm_domain(shape_of(x)[-1])
-        self._computed(node, self._add(node.op_type, [self.real(x)], _float_name(y), node, attributes, domain=domain))
+        attributes, domain = function_attributes(node, self._grids), function_domain(node)
+        self._computed(node, self._add(node.op_type, inputs, _float_name(y), node, attributes, domain=domain))
 
     def _computed(self, node: ir.Node, result: ir.Value) -> None:
         """Take in the float value of a node: as it is, on its grid, or for the activation behind it."""

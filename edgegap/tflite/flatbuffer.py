@@ -54,6 +54,7 @@ _VERSIONS = {
     _Op.RESIZE_NEAREST_NEIGHBOR: (1, 2),
     _Op.ROUND: (1, 1),
     _Op.RSQRT: (1, 2),
+    _Op.SQRT: (1, 1),
     _Op.STRIDED_SLICE: (1, 2),
     _Op.SUB: (1, 2),
     _Op.SUM: (1, 2),

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
+from edgegap.graph.integer_sums import RADIX
 from edgegap.tflite.writer import Writer
 
 _Op = schema.BuiltinOperator
@@ -15,6 +16,7 @@ _OPTIONS = {
     _Op.ABS: schema.AbsOptionsT,
     _Op.ADD: schema.AddOptionsT,
     _Op.DIV: schema.DivOptionsT,
+    _Op.MAXIMUM: schema.MaximumMinimumOptionsT,
     _Op.MUL: schema.MulOptionsT,
     _Op.SUB: schema.SubOptionsT,
 }
@@ -32,38 +34,64 @@ class Steps:
     def __init__(self, node: ir.Node, w: Writer) -> None:
         (x, *_), self.node, self._w, self._count = w.operands(node), node, w, 0
         self.x, self.y = w.read(x), w.define(w.result(node))
-        self._axis = w.layouts.axes[x].index(len(w.layouts.axes[x]) - 1)
-        self._shape = w.builder.shape(self.x)
+        self._axes = w.layouts.axes[x]
+        self._shape = w.builder.shape(self.y)
 
     def constant(self, value: float) -> int:
         """A tensor of one number."""
         return self._w.builder.constant(self._name(), np.full((1,) * len(self._shape), value, np.float32))
 
     def do(self, builtin: int, *inputs: int, into: int | None = None) -> int:
-        """An operator of one value, or of two of which either may have a single channel.
+        """An operator of one value, or of two that broadcast.
 
         Args:
             builtin: a `schema.BuiltinOperator`.
             inputs: its tensors.
             into: the tensor that it writes; None for a new one.
         """
-        shape = max((self._w.builder.shape(tensor) for tensor in inputs), key=np.prod)
+        shape = np.broadcast_shapes(*(self._w.builder.shape(tensor) for tensor in inputs))
         options = _OPTIONS[builtin]() if builtin in _OPTIONS else None
         return self._put(builtin, inputs, shape, into, options)
 
     def mean(self, tensor: int) -> int:
-        """MEAN over the channels, which are kept as an axis of 1."""
-        return self._over(_Op.MEAN, self._axis, tensor)
+        """MEAN over the last axis of the value, which is kept as one of 1."""
+        return self._over(_Op.MEAN, tensor, self._place(-1))
 
     def sum(self, tensor: int) -> int:
-        """SUM over the channels, likewise."""
-        return self._over(_Op.SUM, self._axis, tensor)
+        """SUM over the last axis of the value, likewise."""
+        return self._over(_Op.SUM, tensor, self._place(-1))
 
-    def _over(self, builtin: int, axis: int, tensor: int) -> int:
+    def sum_of_map(self, tensor: int) -> int:
+        """SUM over the last two axes of the value, likewise."""
+        return self._over(_Op.SUM, tensor, self._place(-2), self._place(-1))
+
+    def sum_of_rows(self, tensor: int) -> int:
+        """The same of integers, exact: over the last axis first (`edgegap.graph.integer_sums`)."""
+        return self._sum_of_blocks(tensor, self._place(-2), self._place(-1))
+
+    def root(self, v: int, d: int, iterations: int) -> int:
+        """The root of `v` by so many of Heron's steps, from `d` on."""
+        half = self.constant(0.5)
+        for _ in range(iterations):
+            d = self.do(_Op.MUL, self.do(_Op.ADD, d, self.do(_Op.DIV, v, d)), half)
+        return d
+
+    def _place(self, axis: int) -> int:
+        """Where an axis of the value, counted from its end, is in the tensor."""
+        return self._axes.index(len(self._axes) + axis)
+
+    def _sum_of_blocks(self, tensor: int, across: int, along: int) -> int:
+        radix, u = self.constant(RADIX), self._over(_Op.SUM, tensor, along)
+        h = self.do(_Op.FLOOR, self.do(_Op.DIV, u, radix))
+        low = self.do(_Op.SUB, u, self.do(_Op.MUL, h, radix))
+        high = self.do(_Op.MUL, self._over(_Op.SUM, h, across), radix)
+        return self.do(_Op.ADD, high, self._over(_Op.SUM, low, across))
+
+    def _over(self, builtin: int, tensor: int, *axes: int) -> int:
         options = schema.ReducerOptionsT()
         options.keepDims = True
-        shape = tuple(1 if k == axis else size for k, size in enumerate(self._w.builder.shape(tensor)))
-        return self._put(builtin, [tensor, self._w.indices(self._name(), [axis])], shape, None, options)
+        shape = tuple(1 if k in axes else size for k, size in enumerate(self._w.builder.shape(tensor)))
+        return self._put(builtin, [tensor, self._w.indices(self._name(), axes)], shape, None, options)
 
     def _put(
         self, builtin: int, inputs: Sequence[int], shape: tuple[int, ...], into: int | None, options: object

@@ -19,7 +19,7 @@ from edgegap.graph.nodes import attribute, constant, operand, required_constant,
 from edgegap.tflite.flatbuffer import Quantization
 
 _ARITHMETIC = frozenset(
-    {"Add", "Conv", "Gemm", "GlobalAveragePool", "LayerNormalization", "Mul"}
+    {"Add", "Conv", "Div", "Gemm", "GlobalAveragePool", "GlobalLpPool", "LayerNormalization", "Mul"}
     | {"Elu", "Gelu", "Mish", "Sigmoid", "Softplus", "Tanh"}
 )
 

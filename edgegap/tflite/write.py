@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from edgegap.graph.integer_norm import BLOCKED_DOMAIN, DOMAIN
-from edgegap.graph.nodes import unsupported
+from edgegap.graph.integer_norm import BLOCKED_DOMAIN
+from edgegap.graph.nodes import DOMAIN, unsupported
 from edgegap.tflite.ops import SPELLINGS
 from edgegap.tflite.writer import Writer
 

@@ -44,6 +44,8 @@ BODIES = {
     "add": lambda net, x: net.op("Add", [x, net.conv(x, (4, 4, 1, 1))]),
     "mul by a map": lambda net, x: net.op("Mul", [x, net.constant(net.normal(1, 4, 9, 8))]),
     "mul of two": lambda net, x: net.op("Mul", [x, net.op("GlobalAveragePool", [x])]),
+    "div": lambda net, x: net.op("Div", [net.conv(x, (4, 4, 1, 1)), net.op("Sigmoid", [x])]),
+    "length": lambda net, x: net.op("GlobalLpPool", [x]),
     "concat": lambda net, x: net.op("Concat", [x, net.conv(x, (3, 4, 1, 1))], axis=1),
     "max pool": lambda net, x: net.op("MaxPool", [x], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1]),
     "average pool": lambda net, x: net.op("AveragePool", [x], kernel_shape=[3, 3], strides=[2, 2]),

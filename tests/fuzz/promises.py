@@ -6,12 +6,20 @@ from collections import Counter
 
 import numpy as np
 import onnx_ir as ir
-from ops.harness import BLOCKED_IN_FLOAT, COMPOSED_IN_FLOAT, NORM_IN_FLOAT, float_arithmetic
+from ops.harness import (
+    BLOCKED_IN_FLOAT,
+    COMPOSED_IN_FLOAT,
+    LENGTH_IN_FLOAT,
+    NORM_IN_FLOAT,
+    QUOTIENT_IN_FLOAT,
+    float_arithmetic,
+)
 from tflite.runtimes import Array, run_onnx, run_tflite, signed, tensors_of
 
 from edgegap.graph.canonical import canonicalize
 from edgegap.graph.head import head_of
-from edgegap.graph.integer_norm import BLOCKED_DOMAIN, DOMAIN
+from edgegap.graph.integer_norm import BLOCKED_DOMAIN
+from edgegap.graph.nodes import DOMAIN
 from edgegap.quantize.bounds import inexact_ops
 from edgegap.quantize.quantize import quantize
 from edgegap.quantize.recipe import Recipe
@@ -36,8 +44,8 @@ def check(network: Network) -> float:
     2. The heads with a global average are recognized.
     3. The quantization is in normal form and by its own account exact.
     4. ONNX Runtime and LiteRT give the same integers, at every layer that has a tensor of its own.
-    5. ONNX Runtime computes nothing in float but Elu, Tanh, Mish, Softplus and LayerNormalization, for which it has no
-       integer kernels.
+    5. ONNX Runtime computes nothing in float but Elu, Tanh, Mish, Softplus, Div, GlobalLpPool and LayerNormalization,
+       for which it has no integer kernels.
     6. The five largest logits of every image lie on the output's grid, and with min-max all of them.
     """
     original, table = network.model(), network.table()
@@ -76,6 +84,8 @@ def check(network: Network) -> float:
         integers.append(ours)
     in_float = {
         **{(DOMAIN, op_type): steps for op_type, steps in COMPOSED_IN_FLOAT.items()},
+        (DOMAIN, "Div"): QUOTIENT_IN_FLOAT,
+        (DOMAIN, "GlobalLpPool"): LENGTH_IN_FLOAT,
         (DOMAIN, "LayerNormalization"): NORM_IN_FLOAT,
         (BLOCKED_DOMAIN, "LayerNormalization"): BLOCKED_IN_FLOAT,
     }

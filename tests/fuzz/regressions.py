@@ -24,6 +24,8 @@ REGRESSIONS: dict[str, Network] = {
     ),
     # nothing was to be set apart, and so the default epsilon was never written out: float.tflite gave NaN
     "norm without scale, bias and epsilon": Network((Layer("conv", a=4), Layer("layer_norm"))),
+    # the map lay as [N, C, H, W] in memory, its lengths were said to lie otherwise, and LiteRT did not load the file
+    "lengths of a map in another layout": Network((Layer("group_norm"), Layer("response_norm"))),
 }
 
 REFUSED = Network(

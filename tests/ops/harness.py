@@ -44,6 +44,12 @@ NORM_IN_FLOAT = sorted(Counter(Mul=14, Div=12, Add=9, ReduceSum=3, Round=3, Sub=
 BLOCKED_IN_FLOAT = sorted((*NORM_IN_FLOAT, *Counter(Add=3, Div=3, Floor=3, Mul=6, ReduceSum=6, Sub=3).elements()))
 """The same over more than 1032 channels: each of its three sums in two."""
 
+LENGTH_IN_FLOAT = sorted(Counter(Add=15, Div=16, Floor=1, Mul=19, ReduceSum=3, Round=2, Sub=1).elements())
+"""The same for a GlobalLpPool."""
+
+QUOTIENT_IN_FLOAT = ("Div", "Div", "Max", "Mul", "Round")
+"""The same for a Div."""
+
 COMPOSED_IN_FLOAT = {
     "Mish": ("Div", "Mul", "Mul", "Sigmoid", "Sub", "Sub"),
     "Softplus": ("Abs", "Log", "Relu", "Sigmoid", "Sub"),
@@ -209,8 +215,10 @@ def _assert_close(ours: Array, reference: Array) -> None:
 __all__ = [
     "BLOCKED_IN_FLOAT",
     "COMPOSED_IN_FLOAT",
+    "LENGTH_IN_FLOAT",
     "LSB",
     "NORM_IN_FLOAT",
+    "QUOTIENT_IN_FLOAT",
     "RECIPE",
     "Array",
     "Checked",

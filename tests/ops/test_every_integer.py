@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tflite.runtimes import run_onnx, run_tflite, signed
 
 from edgegap.graph.composed import COMPOSED, composed
-from edgegap.graph.integer_norm import DOMAIN
+from edgegap.graph.nodes import DOMAIN
 from edgegap.graph.shapes import infer_shapes
 from edgegap.quantize.functions import FUNCTIONS, PRESCRIBED, tie_distance
 from edgegap.quantize.parameters import Grid, affine_grid

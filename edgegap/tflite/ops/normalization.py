@@ -7,7 +7,7 @@ from math import prod
 import onnx_ir as ir
 from ai_edge_litert import schema_py_generated as schema
 
-from edgegap.graph.integer_norm import BLOCKED_DOMAIN, ITERATIONS, RADIX, START
+from edgegap.graph.integer_norm import BLOCKED_DOMAIN, ITERATIONS, START
 from edgegap.graph.nodes import attribute
 from edgegap.tflite.steps import Steps
 from edgegap.tflite.writer import Writer
@@ -32,7 +32,8 @@ class _Blocks(Steps):
 
     def __init__(self, node: ir.Node, w: Writer) -> None:
         super().__init__(node, w)
-        before, behind = self._shape[: self._axis], self._shape[self._axis + 1 :]
+        axis = self._place(-1)
+        before, behind = self._shape[:axis], self._shape[axis + 1 :]
         self._shape = (prod(before), *attribute(node, "split")[-2:], prod(behind))
         self._whole = self.y
         self.x = w.reshape(self.x, self._shape, self._name())
@@ -40,10 +41,7 @@ class _Blocks(Steps):
 
     def sum(self, tensor: int) -> int:
         """In each block, and then over the blocks."""
-        radix, u = self.constant(RADIX), self._over(_Op.SUM, 2, tensor)
-        h = self.do(_Op.FLOOR, self.do(_Op.DIV, u, radix))
-        low = self.do(_Op.SUB, u, self.do(_Op.MUL, h, radix))
-        return self.do(_Op.ADD, self.do(_Op.MUL, self._over(_Op.SUM, 1, h), radix), self._over(_Op.SUM, 1, low))
+        return self._sum_of_blocks(tensor, 1, 2)
 
     def join(self) -> None:
         """RESHAPE into what `node` gives."""
@@ -68,9 +66,7 @@ def _normalize_integers(steps: Steps) -> None:
     squares = steps.sum(steps.do(_Op.MUL, c, c))
     spread = steps.do(_Op.SUB, steps.do(_Op.MUL, squares, channels), steps.do(_Op.MUL, total, total))
     v = steps.do(_Op.ADD, spread, offset)
-    half, d = steps.constant(0.5), steps.do(_Op.MUL, channels, steps.constant(START))
-    for _ in range(ITERATIONS):
-        d = steps.do(_Op.MUL, steps.do(_Op.ADD, d, steps.do(_Op.DIV, v, d)), half)
+    d = steps.root(v, steps.do(_Op.MUL, channels, steps.constant(START)), ITERATIONS)
     factor = steps.do(_Op.DIV, channels, steps.do(_Op.MUL, d, result_step))
     centred = steps.do(_Op.SUB, c, steps.do(_Op.DIV, total, channels))
     r = steps.do(_Op.ROUND, steps.do(_Op.MUL, centred, factor))
