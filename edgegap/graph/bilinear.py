@@ -16,9 +16,17 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.graph.depth_to_space import depth_to_space
-from edgegap.graph.nodes import add_initializer, attribute, graph_of, new_node, operand, replace, shape_of
+from edgegap.graph.nodes import (
+    add_initializer,
+    attribute,
+    graph_of,
+    new_node,
+    operand,
+    refuse_between_quantizers,
+    replace,
+    shape_of,
+)
 from edgegap.graph.resizing import scale_of
-from edgegap.graph.transposed import refuse_between_quantizers
 
 _OFFSETS: dict[str, Callable[[int, int], float]] = {
     "asymmetric": lambda r, s: r / s,

@@ -20,6 +20,7 @@ from edgegap.graph.affine import fold_affine
 from edgegap.graph.bilinear import rewrite_bilinear
 from edgegap.graph.constants import fold_constants
 from edgegap.graph.depth_to_space import rewrite_depth_to_space
+from edgegap.graph.extremes import rewrite_extremes
 from edgegap.graph.flatten import normalize_reshapes
 from edgegap.graph.group_norm import rewrite_instance_norms, spell_group_norms
 from edgegap.graph.identities import remove_identities
@@ -67,6 +68,7 @@ PASSES: tuple[Callable[[ir.Model], bool], ...] = (
     rewrite_activations,
     rewrite_splits,
     lift_lines,
+    rewrite_extremes,
     rewrite_bilinear,
     rewrite_transposed_convolutions,
     rewrite_depth_to_space,

@@ -119,6 +119,13 @@ def unsupported(node: ir.Node, why: str, hint: str) -> UnsupportedOpError:
     return UnsupportedOpError(what, where=describe(node), source=source_line(node), hint=hint)
 
 
+def refuse_between_quantizers(node: ir.Node) -> None:
+    """Raise UnsupportedOpError for a node of a QDQ model: its Conv would have weights that the file does not state."""
+    maker = operand(node).producer()
+    if maker is not None and maker.op_type == "DequantizeLinear":
+        raise unsupported(node, "this quantized file has no int8 form of it that is exact", "Export the float network.")
+
+
 def unique_name(graph: ir.Graph, name: str) -> str:
     """`name`, or `name_1`, `name_2` ... where a value of that name exists."""
     taken = {value.name for value in graph.inputs} | set(graph.initializers)

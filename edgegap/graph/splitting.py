@@ -3,7 +3,8 @@
 Rules:
     1. Each output of a Split is a Slice.
     2. Gather of constant indices that count up by one is a Slice; a single index without an axis of its own is
-       a Reshape behind it.
+       a Reshape behind it. Indices in another order are a Concat of the runs that count up by one; of channels in many
+       runs, a 1x1 Conv whose every output is one of its inputs.
     3. Gather of every element of a flattened value in order is a Reshape: so torch exports as_strided, which an average
        of maps in channels-last memory ends in.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from edgegap.graph.nodes import (
     add_initializer,
@@ -19,12 +21,16 @@ from edgegap.graph.nodes import (
     graph_of,
     new_node,
     operand,
+    refuse_between_quantizers,
     required_constant,
     reshaped,
     shape_of,
     take_over,
     unsupported,
 )
+
+_MOST_RUNS = 16
+"""Slices that a Gather may become: a longer Concat costs more than a Conv."""
 
 
 def rewrite_splits(model: ir.Model) -> bool:
@@ -67,13 +73,30 @@ def _gather(node: ir.Node) -> None:
     if len(shape_of(x)) == 1 and np.array_equal(flat, np.arange(shape_of(x)[0])):
         _reshape_whole(node)
         return
-    if indices.ndim > 1 or not len(flat) or (np.diff(flat) != 1).any():
-        raise unsupported(node, "its indices do not count up by one", "Take slices, and join them with cat.")
-    part = slice_of(node, x, axis, int(flat[0]), int(flat[-1]) + 1, str(y.name))
+    runs = np.split(flat, np.flatnonzero(np.diff(flat) != 1) + 1)
+    if indices.ndim > 1 or not len(flat):
+        raise unsupported(node, f"its indices have the shape {list(indices.shape)}", "Give it a list of indices.")
+    if len(runs) > _MOST_RUNS and (axis % len(shape_of(x)), len(shape_of(x))) != (1, 4):
+        raise unsupported(node, f"its indices come in {len(runs)} runs", "Take slices, and join them with cat.")
+    if len(runs) > _MOST_RUNS:
+        take_over(node, _picked(node, x, flat))
+        return
+    parts = [slice_of(node, x, axis, int(run[0]), int(run[-1]) + 1, str(y.name)) for run in runs]
+    part = parts[0]
+    if len(parts) > 1:
+        part = new_node(node, "Concat", parts, {"axis": axis}, name=f"{y.name}_joined", shape=shape_of(y)).outputs[0]
     if indices.ndim == 0:
         shape = add_initializer(graph_of(node), f"{y.name}_shape", np.array(shape_of(y), np.int64))
         part = new_node(node, "Reshape", [part, shape], name=f"{y.name}_alone", shape=shape_of(y)).outputs[0]
     take_over(node, part)
+
+
+def _picked(node: ir.Node, x: ir.Value, indices: NDArray[np.int64]) -> ir.Value:
+    """The channels of those indices."""
+    refuse_between_quantizers(node)
+    name, weight = f"{node.outputs[0].name}_picked", np.eye(shape_of(x)[1], dtype=np.float32)[indices][:, :, None, None]
+    inputs = [x, add_initializer(graph_of(node), f"{name}_weight", weight)]
+    return new_node(node, "Conv", inputs, name=name, shape=shape_of(node.outputs[0])).outputs[0]
 
 
 def _reshape_whole(node: ir.Node) -> None:

@@ -24,6 +24,7 @@ from edgegap.graph.nodes import (
     graph_of,
     new_node,
     operand,
+    refuse_between_quantizers,
     required_constant,
     shape_of,
     sole_consumer,
@@ -44,13 +45,6 @@ def rewrite_transposed_convolutions(model: ir.Model) -> bool:
             _rewrite(node)
             changed = True
     return changed
-
-
-def refuse_between_quantizers(node: ir.Node) -> None:
-    """Raise UnsupportedOpError for a node of a QDQ model: its Conv would have weights that the file does not state."""
-    maker = operand(node).producer()
-    if maker is not None and maker.op_type == "DequantizeLinear":
-        raise unsupported(node, "this quantized file has no int8 form of it that is exact", "Export the float network.")
 
 
 def _rewrite(node: ir.Node) -> None:

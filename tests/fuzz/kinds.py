@@ -111,6 +111,20 @@ def _add(net: Builder, layer: Layer, x: Map) -> Map | None:
     return (net.op(("Add", "Sub")[layer.b % 2], [x[0], other[0]]), *x[1:]) if other else None
 
 
+def _extreme(net: Builder, layer: Layer, x: Map) -> Map | None:
+    if layer.a % 3 == 2:
+        return net.op("Abs", [x[0]]), *x[1:]
+    other = net.partner(layer, lambda value: value[1:] == x[1:])
+    return (net.op(("Max", "Min")[layer.a % 3], [x[0], other[0]]), *x[1:]) if other else None
+
+
+def _gather(net: Builder, layer: Layer, x: Map) -> Map:
+    axis = 1 + layer.a % 3
+    indices = net.rng.integers(0, x[axis], 1 + layer.b)
+    sizes = [len(indices) if k == axis else x[k] for k in (1, 2, 3)]
+    return net.op("Gather", [x[0], net.constant(indices)], axis=axis), *sizes
+
+
 def _mul(net: Builder, layer: Layer, x: Map) -> Map | None:
     if layer.a % 2:
         other = net.partner(layer, lambda value: value[1:] == x[1:])
@@ -265,6 +279,8 @@ KINDS: dict[str, Callable[[Builder, Layer, Map], Map | None]] = {
     "max_pool": _pool("MaxPool"),
     "average_pool": _pool("AveragePool"),
     "add": _add,
+    "extreme": _extreme,
+    "gather": _gather,
     "mul": _mul,
     "concat": _concat,
     "pad": _pad,

@@ -65,8 +65,23 @@ def test_a_gather_of_all_elements_of_a_flattened_value_is_a_reshape() -> None:
     ]
 
 
-def test_a_gather_out_of_order_is_refused() -> None:
+@pytest.mark.parametrize("indices", [[2, 0], [3, 2, 1, 0], [0, 0, 1, 3]])
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_a_gather_in_any_order_joins_slices(indices: list[int], axis: int) -> None:
     net = Net()
-    y = net.op("Gather", [net.signed_map(4), net.constant(np.array([2, 0], np.int64))], axis=1)
-    with pytest.raises(UnsupportedOpError, match="count up"):
+    y = net.op("Gather", [net.signed_map(4), net.constant(np.array(indices, np.int64))], axis=axis)
+    assert set(check(net, y).arithmetic()) == {"Conv", "Slice", "Concat"}
+
+
+def test_a_gather_of_channels_in_many_runs_is_a_conv() -> None:
+    net = Net()
+    x, order = net.signed_map(40), net.rng.permutation(40)
+    y = net.op("Gather", [x, net.constant(order.astype(np.int64))], axis=1)
+    assert check(net, y).arithmetic() == ["Conv", "Conv"]
+
+
+def test_a_gather_of_rows_in_many_runs_is_refused() -> None:
+    net = Net((1, 3, 40, 4))
+    y = net.op("Gather", [net.signed_map(4), net.constant(np.arange(40)[::-1].astype(np.int64))], axis=2)
+    with pytest.raises(UnsupportedOpError, match="40 runs"):
         check(net, y)
