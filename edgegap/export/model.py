@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from edgegap.errors import InputError, InternalError, ModelError
 from edgegap.graph.canonical import canonicalize
 from edgegap.graph.factory import build
 from edgegap.graph.load import batch_of, load_onnx, static_input_shape
 from edgegap.graph.nodes import describe
-from edgegap.graph.outputs import keep_first_output
+from edgegap.graph.outputs import keep_first_output, leave_out_softmax
 from edgegap.graph.shapes import check_batch
 from edgegap.graph.trace import evaluate, trace
 from edgegap.ort import session
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 NOISE = 1e-4
 """The largest difference between two float32 evaluations of one network, as a share of its largest output. Sums in
 another order part by about 1e-6 on the networks that we measured; a wrong layer parts by far more."""
+
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class FloatModel:
         batch: of the original: a number, or the name of a dynamic one.
         qdq: the quantization that came with it; `model` is the same network without it, its weights dequantized.
         notices: one line each on what was done to read it.
+        softmax: the op that ends the original and is left out here: Softmax or LogSoftmax.
     """
 
     model: ir.Model
@@ -49,6 +53,7 @@ class FloatModel:
     batch: int | str = 1
     qdq: Qdq | None = None
     notices: tuple[str, ...] = ()
+    softmax: str | None = None
 
     def compared(self, images: NDArray[np.float32]) -> FloatModel:
         """This model without its original, whose weights may be a copy of their own, once the outputs of both were
@@ -83,6 +88,8 @@ class FloatModel:
             raise ModelError(
                 f"its output is {list(expected.shape[1:])} for an image, not one row of logits", where=self.spec
             )
+        if self.softmax is not None:
+            expected, found = _log_probabilities(expected, found, self.softmax)
         off = float(np.abs(found - expected).max() / max(float(np.abs(expected).max()), 1e-12))
         if off > NOISE:
             raise InternalError(
@@ -99,6 +106,18 @@ def _run(runner: Any, images: NDArray[np.float32], batch: int) -> NDArray[np.flo
     given = images[:, :, 0] if len(source.shape) == 3 else images
     rows = [runner.run(None, {source.name: np.repeat(one[None], batch, axis=0)})[0] for one in given]
     return np.concatenate([row[: len(row) // batch] for row in rows])
+
+
+def _log_probabilities(
+    expected: NDArray[np.float32], found: NDArray[np.float32], softmax: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities or their logarithms, and logits, each as logarithms of probabilities, over axis 1: they part where
+    the probabilities are too near 0 or 1 to. What float32 cannot tell from 0 counts as the smallest that it can.
+    """
+    if softmax == "Softmax":
+        expected = np.log(np.maximum(expected, _TINY))
+    found = log_softmax(found, axis=1)
+    return np.maximum(expected, np.log(_TINY)), np.maximum(found, np.log(_TINY))
 
 
 def _first_not_finite(model: ir.Model, images: NDArray[np.float32]) -> str | None:
@@ -126,6 +145,7 @@ class Given:
         original: as in `FloatModel`.
         batch: likewise.
         notices: one line each on what was done to read it.
+        softmax: as in `FloatModel`.
     """
 
     model: ir.Model
@@ -133,6 +153,7 @@ class Given:
     original: torch.nn.Module | Path
     batch: int | str
     notices: tuple[str, ...]
+    softmax: str | None
 
 
 def read_model(
@@ -173,7 +194,15 @@ def read_model(
         shape = _agreed(input_shape, trained, seen, spec)
         model = trace(original, shape, spec)
     dropped = keep_first_output(model)
-    return Given(model, shape, original, batch, (*notices, *([dropped] if dropped else [])))
+    if dropped is not None:
+        notices.append(dropped)
+    softmax = None if is_quantized(model) else leave_out_softmax(model)
+    if softmax is not None:
+        notices.append(
+            f"the {softmax} that ends the network is left out: the files give the logits, whose largest is of the same "
+            "class"
+        )
+    return Given(model, shape, original, batch, tuple(notices), softmax)
 
 
 def load_model(given: Given, spec: str) -> FloatModel:
@@ -196,7 +225,7 @@ def load_model(given: Given, spec: str) -> FloatModel:
     except ModelError as error:
         error.where = error.where or spec
         raise
-    return FloatModel(model, given.original, spec, given.batch, None, given.notices)
+    return FloatModel(model, given.original, spec, given.batch, None, given.notices, given.softmax)
 
 
 def _agreed(

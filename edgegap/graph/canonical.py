@@ -96,7 +96,7 @@ _HINTS = {
     "Greater": "As a part of torch's Softplus it can be done, with its own beta of 1 and threshold of 20.",
     "ReduceL2": "Take the length of each channel's map: over height and width.",
     "Selu": "Use ELU or ReLU.",
-    "Softmax": "End the network with its logits, whose largest is the prediction either way. Over two it is a Sigmoid.",
+    "Softmax": "One that ends the network is left out; inside, over two values, it is a Sigmoid.",
     "Squeeze": "squeeze() of one image drops the batch axis too: use flatten(1).",
 }
 

@@ -217,7 +217,6 @@ PROBES: tuple[Probe, ...] = tuple(
         ("Greater", "", "a = Greater (m, zero) y = Cast <to: int = 1> (a)"),
         ("Where", "of two maps", "A = Greater (m, zero) y = Where (A, m, n)"),
         ("Softsign", "", "y = Softsign (m)"),
-        ("Softmax", "of the logits", "F = Flatten (m) y = Softmax (F)"),
         ("Softmax", "over the channels", "y = Softmax <axis: int = 1> (m)"),
         (
             "BatchNormalization",

@@ -67,7 +67,7 @@ def test_an_opset_that_is_not_read(out: Path, tmp_path: Path, opset: int) -> Non
     refused("export", net, "-o", out, words=("net.onnx", f"opset {opset}", "13 to 23"))
 
 
-@pytest.mark.parametrize(("op", "advice"), [("Selu", "ReLU"), ("Softmax", "logits")])
+@pytest.mark.parametrize(("op", "advice"), [("Selu", "ReLU"), ("Erf", "GELU")])
 def test_an_op_without_an_int8_form_names_its_node_and_what_to_try(
     out: Path, tmp_path: Path, op: str, advice: str
 ) -> None:
