@@ -42,7 +42,13 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 @click.option(
     "--preprocess", metavar="P", help="imagenet, cifar10, unit, raw, or a .toml: what the network was trained with."
 )
-@click.option("--input-shape", type=InputShape(), help="C,H,W of the input, C,L of lines, where nothing else shows it.")
+@click.option(
+    "--input-shape",
+    "input_shapes",
+    multiple=True,
+    type=InputShape(),
+    help="C,H,W of the input, C,L of lines, where nothing else shows it; of several inputs, once for each.",
+)
 @click.option("--classes", type=click.Path(path_type=Path), help="One class a line, in the order of the outputs.")
 @click.option("--recipe", default="default", show_default=True, help="A recipe's name, a .toml, or auto.")
 @click.option("--target", default="desktop", show_default=True, help="What it is for: a target's name, or a .toml.")
@@ -72,7 +78,12 @@ class InputShape(click.ParamType[tuple[int, int, int]]):
 @click.option("--dry-run", is_flag=True, help="Only say what would be int8, float or refused, and how large; no -o.")
 @json_option
 def command(
-    output: Path | None, json_path: str | None, formats: tuple[str, ...], dry_run: bool, **options: Any
+    output: Path | None,
+    json_path: str | None,
+    formats: tuple[str, ...],
+    input_shapes: tuple[tuple[int, int, int], ...],
+    dry_run: bool,
+    **options: Any,
 ) -> None:
     """Write MODEL as a bundle: float and int8, ONNX and TFLite, proved to agree.
 
@@ -83,15 +94,19 @@ def command(
     """
     from edgegap.export.export import export  # noqa: PLC0415  # imports what --help must not wait for
     from edgegap.export.settings import FORMATS, ExportSettings  # noqa: PLC0415
+    from edgegap.graph.joined import joined_shape  # noqa: PLC0415
     from edgegap.report.terminal import show_export  # noqa: PLC0415
 
-    formats = formats or FORMATS
+    options["formats"] = formats or FORMATS
+    if input_shapes:
+        options["input_shape"] = joined_shape(input_shapes)
+        options["input_channels"] = tuple(shape[0] for shape in input_shapes)
     if dry_run:
-        _dry_run(ExportSettings(output=output or Path(), formats=formats, dry_run=True, **options), json_path)
+        _dry_run(ExportSettings(output=output or Path(), dry_run=True, **options), json_path)
         return
     if output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    settings = ExportSettings(output=output, formats=formats, **options)
+    settings = ExportSettings(output=output, **options)
     with progress_bars() as progress:
         exported = export(settings, progress)
     emit(exported.record, exported.notices, json_path, show_export)

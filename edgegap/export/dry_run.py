@@ -124,7 +124,15 @@ def _image_shape(
 def _read(
     settings: ExportSettings, seen: tuple[int, int, int] | None, trained: tuple[int, int, int] | None
 ) -> _Network:
-    given = read_model(settings.model, settings.weights, settings.input_shape, seen, trained, trust=settings.trust)
+    given = read_model(
+        settings.model,
+        settings.weights,
+        settings.input_shape,
+        seen,
+        trained,
+        channels=settings.input_channels,
+        trust=settings.trust,
+    )
     untouched = given.model.clone()
     try:
         loaded = load_model(given, settings.model)

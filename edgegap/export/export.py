@@ -132,7 +132,15 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
         seen = None if images is None else images.shape
         own = None if checkpoint is None else checkpoint.arguments.input_shape
         network = load_model(
-            read_model(settings.model, settings.weights, settings.input_shape, seen, own, trust=settings.trust),
+            read_model(
+                settings.model,
+                settings.weights,
+                settings.input_shape,
+                seen,
+                own,
+                channels=settings.input_channels,
+                trust=settings.trust,
+            ),
             settings.model,
         )
         settings.check_fit(quantized=network.qdq is not None)

@@ -101,11 +101,17 @@ class FloatModel:
 
 
 def _run(runner: Any, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    """The first output for each image, of a session that takes `batch` of them, or of lines [C, L], at a time."""
-    source = runner.get_inputs()[0]
-    given = images[:, :, 0] if len(source.shape) == 3 else images
-    rows = [runner.run(None, {source.name: np.repeat(one[None], batch, axis=0)})[0] for one in given]
-    return np.concatenate([row[: len(row) // batch] for row in rows])
+    """The first output for each image, of a session that takes `batch` of them, or of lines [C, L], at a time; one of
+    several inputs takes the channels of an image apart.
+    """
+    sources = runner.get_inputs()
+    ends = np.cumsum([source.shape[1] for source in sources[:-1]], dtype=np.intp)
+    given = images[:, :, 0] if len(sources[0].shape) == 3 else images
+    outputs = []
+    for image in given:
+        parts = np.split(np.repeat(image[None], batch, axis=0), ends, axis=1)
+        outputs.append(runner.run(None, {source.name: part for source, part in zip(sources, parts, strict=True)})[0])
+    return np.concatenate([output[: len(output) // batch] for output in outputs])
 
 
 def _log_probabilities(
@@ -163,6 +169,7 @@ def read_model(
     seen: tuple[int, int, int] | None,
     trained: tuple[int, int, int] | None = None,
     *,
+    channels: tuple[int, ...] = (),
     trust: bool = False,
 ) -> Given:
     """Read MODEL.
@@ -174,6 +181,7 @@ def read_model(
         input_shape: C, H, W as the user gave it.
         seen: C, H, W of the images, where there are any.
         trained: C, H, W that a checkpoint was trained with, where there is one.
+        channels: of each input of a torch network that takes several, which `input_shape` joins.
         trust: whether a `.pt2` may be loaded, which can run any code.
 
     Raises:
@@ -184,7 +192,7 @@ def read_model(
     if spec.endswith(".onnx"):
         if weights is not None:
             raise InputError("an .onnx file carries its own weights", where=str(weights), hint="Leave out --weights.")
-        model = load_onnx(Path(spec))
+        model = load_onnx(Path(spec), notices.append)
         original: torch.nn.Module | Path = Path(spec)
         batch = batch_of(model)
         own = static_input_shape(model)
@@ -192,7 +200,7 @@ def read_model(
     else:
         original, batch = build(spec, weights, trust=trust, say=notices.append), 1
         shape = _agreed(input_shape, trained, seen, spec)
-        model = trace(original, shape, spec)
+        model = trace(original, shape, spec, channels, notices.append)
     dropped = keep_first_output(model)
     if dropped is not None:
         notices.append(dropped)

@@ -29,7 +29,8 @@ class ExportSettings:
         int8: whether to quantize; else the float pair only.
         calibration: DATA for calibration.
         preprocess: a name or a `.toml`; what the checkpoint says where it is None.
-        input_shape: C, H, W.
+        input_shape: C, H, W; C of all inputs together.
+        input_channels: of each input, of a torch network that takes several.
         classes: a file of class names; those of the checkpoint where it is None.
         recipe: a name or a `.toml`.
         target: of the device that the bundle is for: a name or a `.toml`.
@@ -54,6 +55,7 @@ class ExportSettings:
     calibration: str | None = None
     preprocess: str | None = None
     input_shape: tuple[int, int, int] | None = None
+    input_channels: tuple[int, ...] = ()
     classes: Path | None = None
     recipe: str = "default"
     target: str = "desktop"

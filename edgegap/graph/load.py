@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import CheckerPass, InlinePass, RemoveInitializersFromInputsPass
 
 from edgegap.errors import ModelError, UnsupportedOpError
+from edgegap.graph.joined import join_inputs
 from edgegap.graph.lines import lift_input
 from edgegap.graph.nodes import describe, keep_module_paths, shape_of
 from edgegap.graph.opset import upgrade
@@ -19,12 +21,16 @@ OPSETS = range(13, 24)
 _DYNAMIC = ("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat")
 
 
-def load_onnx(path: Path) -> ir.Model:
+def load_onnx(path: Path, say: Callable[[str], None] = lambda notice: None) -> ir.Model:
     """The model in an `.onnx` file.
 
+    Args:
+        path: of the file.
+        say: told what was done to it.
+
     Raises:
-        ModelError: the file is missing, is not ONNX, is truncated, has another opset, more than one input, or a NaN or
-            an infinity among its weights.
+        ModelError: the file is missing, is not ONNX, is truncated, has another opset, inputs that cannot become one,
+            or a NaN or an infinity among its weights.
         UnsupportedOpError: the model is quantized, and not in the QDQ format.
     """
     try:
@@ -41,7 +47,7 @@ def load_onnx(path: Path) -> ir.Model:
         hint = "The file keeps its weights in a second file beside it: copy both."
         raise ModelError(f"cannot be read: {_reason(error)}", where=str(path), hint=hint) from error
     try:
-        model = checked(model, str(path))
+        model = checked(model, str(path), say)
         CheckerPass()(model)
         return model
     except ModelError:
@@ -55,12 +61,13 @@ def _reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def checked(model: ir.Model, where: str) -> ir.Model:
+def checked(model: ir.Model, where: str, say: Callable[[str], None] = lambda notice: None) -> ir.Model:
     """`model`, its functions inlined and an older opset spelled as 18, once it is known to be a network of one input.
 
     Args:
         model: changed in place.
         where: what to call it in messages.
+        say: told what was done to it.
 
     Raises:
         ModelError, UnsupportedOpError: as `load_onnx`.
@@ -78,7 +85,9 @@ def checked(model: ir.Model, where: str) -> ir.Model:
     keep_module_paths(model)
     if not list(model.graph):
         raise ModelError("has no nodes", where=where, hint="Is this the file that the exporter wrote?")
-    check_one_input([str(value.name) for value in model.graph.inputs], where)
+    joined = join_inputs(model, where)
+    if joined is not None:
+        say(joined)
     for node in model.graph:
         if node.op_type in _DYNAMIC or node.op_type.startswith(("QLinear", "QGemm")):
             dynamic = node.op_type in _DYNAMIC
@@ -99,18 +108,6 @@ def checked(model: ir.Model, where: str) -> ir.Model:
             )
     lift_input(model)
     return model
-
-
-def check_one_input(names: list[str], where: str) -> None:
-    """Refuse a network of several inputs, or of none, naming them.
-
-    Raises:
-        ModelError: such a network.
-    """
-    if len(names) != 1:
-        named = f" ({', '.join(names)})" if names else ""
-        hint = "One image input is needed: join what the network takes along the channels, and take it apart inside."
-        raise ModelError(f"has {len(names) or 'no'} inputs{named}", where=where, hint=hint)
 
 
 def batch_of(model: ir.Model) -> int | str:

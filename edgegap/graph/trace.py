@@ -7,6 +7,7 @@ import inspect
 import io
 import logging
 import warnings
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,28 +15,38 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from edgegap.errors import ModelError
-from edgegap.graph.load import check_one_input, checked
+from edgegap.graph.joined import join_arguments
+from edgegap.graph.load import checked
 from edgegap.graph.nodes import OPSET
 
 if TYPE_CHECKING:
     import torch
 
 
-def trace(network: torch.nn.Module, input_shape: tuple[int, int, int], spec: str) -> ir.Model:
+def trace(
+    network: torch.nn.Module,
+    input_shape: tuple[int, int, int],
+    spec: str,
+    channels: Sequence[int] = (),
+    say: Callable[[str], None] = lambda notice: None,
+) -> ir.Model:
     """The ONNX model of a torch module: BatchNorm folded, every node with the path of its module.
 
     Args:
-        network: in evaluation mode; one that takes lines takes maps of one row from then on.
+        network: in evaluation mode; one that takes lines takes maps of one row from then on, and one that takes several
+            inputs a single one.
         input_shape: C, H, W; of a network that takes lines [N, C, L]: C, 1, L.
         spec: what to call the network in messages.
+        channels: of each input, where it takes several.
+        say: told what was done to it.
 
     Raises:
-        ModelError: the network takes several inputs, does not take such an input, or torch cannot export it.
+        ModelError: the network takes another number of inputs, does not take such an input, or torch cannot export it.
     """
     import torch  # noqa: PLC0415  # imported by the factory already
 
-    if len(needed := _needed(network)) > 1:
-        check_one_input(needed, spec)
+    if len(needed := _needed(network)) > 1 or len(channels) > 1:
+        say(join_arguments(network, channels, needed, spec))
     example = torch.zeros(1, *input_shape)
     output = _first_output(network, example, spec)
     if not isinstance(_logits(output), torch.Tensor):
