@@ -34,6 +34,7 @@ from edgegap.export.auto import recipes_of
 from edgegap.export.kept import evidence, float_layers, kept_notices
 from edgegap.export.loss import Seen, remedy
 from edgegap.export.model import FloatModel, load_model, read_model
+from edgegap.export.pair import write_pair
 from edgegap.export.prove import (
     FLOAT_IMAGES,
     KEPT_IN_FLOAT,
@@ -51,7 +52,6 @@ from edgegap.graph.factory import checkpoint_of
 from edgegap.graph.head import head_of
 from edgegap.graph.macs import macs_of
 from edgegap.graph.nodes import shape_of
-from edgegap.graph.shapes import set_batch
 from edgegap.heap import give_back
 from edgegap.models import Checkpoint
 from edgegap.needs_torch import import_torch
@@ -64,17 +64,12 @@ from edgegap.quantize.parameters import SIGNED
 from edgegap.quantize.quantization import Quantized
 from edgegap.quantize.recipe import require_torch
 from edgegap.quantize.sensitivity import IMAGES, Sensitivity
-from edgegap.quantize.signed import with_int8_activations
 from edgegap.quantize.verify import grid_of
 from edgegap.run.local import DESKTOP
 from edgegap.run.target import Target, load_target
-from edgegap.tflite import write_tflite
 
 PROVED_IMAGES = 32
 """Images that the proof of the int8 files runs through both runtimes."""
-
-LARGEST_FILE = 2**31 - 2**24
-"""Bytes of float weights: beyond, float.onnx keeps them in a second file, and there is no float.tflite."""
 
 NAMED_ON = 4
 """Images that show which part of a network int8 costs most, where nobody asked for a ranking of them all."""
@@ -266,18 +261,8 @@ class _Export:
 
         return float_layers(mixed, staging, self.settings.formats, self.settings.io, write_pair, self.progress)
 
-    def _write_pair(self, model: ir.Model, precision: Literal["float", "int8"], staging: Path) -> None:
-        bound = model.clone()
-        set_batch(bound, self.settings.batch)
-        bound.producer_name, bound.producer_version = "edgegap", __version__
-        lowered = precision == "int8" and self.target.activation == "int8"
-        onnx, tflite = (staging / f"{precision}.{form}" for form in ("onnx", "tflite"))
-        arrays = (value.const_value for value in bound.graph.initializers.values())
-        is_large = precision == "float" and sum(array.nbytes for array in arrays if array is not None) > LARGEST_FILE
-        apart = weights_file(onnx).name if is_large else None
-        ir.save(with_int8_activations(bound) if lowered else bound, onnx, external_data=apart)
-        if not is_large:
-            tflite.write_bytes(write_tflite(bound, description=f"EdgeGAP {__version__}"))
+    def _write_pair(self, model: ir.Model, precision: Literal["float", "int8"], folder: Path) -> None:
+        write_pair(model, precision, folder, batch=self.settings.batch, activation=self.target.activation)
 
     def _prove(self, quantized: Quantized, staging: Path) -> Proof:
         inexact = inexact_ops(quantized.model, self.sample.table)

@@ -14,7 +14,7 @@ LEFT_OUT = "float.tflite is left out"
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """An export of the smallest network, whose weights are too large for a limit of 64 bytes."""
-    monkeypatch.setattr("edgegap.export.export.LARGEST_FILE", 64)
+    monkeypatch.setattr("edgegap.export.pair.LARGEST_FILE", 64)
     network, images = write_onnx(tmp_path / "net.onnx"), write_npz(tmp_path / "images.npz", 8)
     return ["export", network, "--int8", "--calib", images, "--preprocess", "unit", "--recipe", "fast"]
 
