@@ -256,10 +256,10 @@ class _Export:
         )
 
     def _float_layers(self, mixed: Mixed, staging: Path) -> list[dict[str, Any]]:
-        def write_pair(model: ir.Model, folder: Path) -> None:
+        def write_int8(model: ir.Model, folder: Path) -> None:
             self._write_pair(model, "int8", folder)
 
-        return float_layers(mixed, staging, self.settings.formats, self.settings.io, write_pair, self.progress)
+        return float_layers(mixed, staging, self.settings.formats, self.settings.io, write_int8, self.progress)
 
     def _write_pair(self, model: ir.Model, precision: Literal["float", "int8"], folder: Path) -> None:
         write_pair(model, precision, folder, batch=self.settings.batch, activation=self.target.activation)

@@ -272,7 +272,7 @@ _OF_TWO = ("Add", "Div", "Max", "Min", "Mul", "Pow", "Sub")
 
 _RULES: dict[str, Callable[[ir.Node], bool]] = {
     **dict.fromkeys(("AveragePool", "Conv", "ConvTranspose", "MaxPool"), _window),
-    **dict.fromkeys(("BatchNormalization", "GlobalAveragePool", "GlobalMaxPool"), _per_channel),
+    **dict.fromkeys(("BatchNormalization", "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool"), _per_channel),
     **dict.fromkeys((*_FUNCTIONS, *_OF_TWO), _elementwise),
     **dict.fromkeys(("ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum"), _reduce),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _reshape),

@@ -30,6 +30,7 @@ POSITIVE = np.array([0.5, 1, 1.5, 2], np.float32)
         ("y = AveragePool<kernel_shape=[3], pads=[1,1]>(x)", {}),
         ("y = GlobalAveragePool(x)", {}),
         ("y = GlobalMaxPool(x)", {}),
+        ("y = GlobalLpPool(x)", {}),
         ("y = BatchNormalization(x, g, b, b, g)", {"g": POSITIVE, "b": normal(4)}),
         ("y = Clip(x, low)", {"low": np.float32(0)}),
         ("y = Add(x, b)", {"b": normal(4, 1)}),
