@@ -18,7 +18,7 @@ from edgegap.check.images import MAKE_ROOM, save_images
 from edgegap.data import Preprocessing, load_preprocessing, open_data
 from edgegap.disk import disk_errors, passing_folder
 from edgegap.errors import ModelError, UnsupportedOpError
-from edgegap.export.model import Given, load_model, read_model
+from edgegap.export.model import Given, given_model, load_model
 from edgegap.export.rehearsal import pixel_table, rehearse
 from edgegap.export.settings import ExportSettings
 from edgegap.graph import canonical
@@ -124,15 +124,7 @@ def _image_shape(
 def _read(
     settings: ExportSettings, seen: tuple[int, int, int] | None, trained: tuple[int, int, int] | None
 ) -> _Network:
-    given = read_model(
-        settings.model,
-        settings.weights,
-        settings.input_shape,
-        seen,
-        trained,
-        channels=settings.input_channels,
-        trust=settings.trust,
-    )
+    given = given_model(settings, seen, trained)
     untouched = given.model.clone()
     try:
         loaded = load_model(given, settings.model)

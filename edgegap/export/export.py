@@ -33,7 +33,7 @@ from edgegap.errors import InternalError, MissingPackage, RuntimeFailure
 from edgegap.export.auto import recipes_of
 from edgegap.export.kept import evidence, float_layers, kept_notices
 from edgegap.export.loss import Seen, remedy
-from edgegap.export.model import FloatModel, load_model, read_model
+from edgegap.export.model import FloatModel, given_model, load_model
 from edgegap.export.pair import write_pair
 from edgegap.export.prove import (
     FLOAT_IMAGES,
@@ -126,18 +126,7 @@ def export(settings: ExportSettings, progress: Progress, quantizer: Quantizer = 
         progress("reading the network", 0, None)
         seen = None if images is None else images.shape
         own = None if checkpoint is None else checkpoint.arguments.input_shape
-        network = load_model(
-            read_model(
-                settings.model,
-                settings.weights,
-                settings.input_shape,
-                seen,
-                own,
-                channels=settings.input_channels,
-                trust=settings.trust,
-            ),
-            settings.model,
-        )
+        network = load_model(given_model(settings, seen, own), settings.model)
         settings.check_fit(quantized=network.qdq is not None)
         sample = _sample(network, images, preprocessing, folder)
         network = network.compared(sample.values(FLOAT_IMAGES))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from edgegap.errors import InputError, InternalError, ModelError
+from edgegap.export.settings import ExportSettings
 from edgegap.graph.canonical import canonicalize
 from edgegap.graph.factory import build
 from edgegap.graph.load import batch_of, load_onnx, static_input_shape
@@ -211,6 +212,21 @@ def read_model(
             "class"
         )
     return Given(model, shape, original, batch, tuple(notices), softmax)
+
+
+def given_model(
+    settings: ExportSettings, seen: tuple[int, int, int] | None, trained: tuple[int, int, int] | None
+) -> Given:
+    """`read_model` of the MODEL of a call."""
+    return read_model(
+        settings.model,
+        settings.weights,
+        settings.input_shape,
+        seen,
+        trained,
+        channels=settings.input_channels,
+        trust=settings.trust,
+    )
 
 
 def load_model(given: Given, spec: str) -> FloatModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,21 +42,25 @@ def net():
 """
 
 
-def test_it_is_exact_and_every_layer_is_measured(tmp_path: Path) -> None:
-    (tmp_path / "blocks.py").write_text(SOURCE)
+def exact(tmp_path: Path, source: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The record of an export of `net` of that source, and the layers of a check, both of no integer that differs."""
+    (tmp_path / "blocks.py").write_text(source)
     network = f"{tmp_path / 'blocks.py'}:net"
     call = ("--int8", "--calib", "digits:train", "--preprocess", "unit", "--input-shape", "1,8,8", "--samples", 64)
-    done = edgegap("export", network, *call, "-o", tmp_path / "out", "--json", "-")
-    assert done.status == 0, done.err
-    assert done.record["exactness"] == "exact"
-    assert done.record["identity"][0]["different"] == 0
-    modules = {op["module"] for op in done.record["float_ops"] if op["op"] == "LayerNormalization"}
-    assert modules == {"blocks.0.norm", "blocks.1.norm", "norm"}
-    assert {op["op"] for op in done.record["float_ops"]} == {"LayerNormalization", "Gelu", "GELU"}
+    export = edgegap("export", network, *call, "-o", tmp_path / "out", "--json", "-")
+    assert export.status == 0, export.err
+    assert export.record["exactness"] == "exact"
+    check = edgegap("check", tmp_path / "out", "--data", "digits:test", "--samples", 64, "--json", "-")
+    assert check.status == 0, check.err
+    assert [done.record["identity"][0]["different"] for done in (export, check)] == [0, 0]
+    return export.record, check.record["layers"]["rows"]
 
-    done = edgegap("check", tmp_path / "out", "--data", "digits:test", "--samples", 64, "--json", "-")
-    assert done.status == 0, done.err
-    assert done.record["identity"][0]["different"] == 0
-    layers = {row["module"]: row for row in done.record["layers"]["rows"] if row["op"] == "LayerNormalization"}
+
+def test_it_is_exact_and_every_layer_is_measured(tmp_path: Path) -> None:
+    record, rows = exact(tmp_path, SOURCE)
+    modules = {op["module"] for op in record["float_ops"] if op["op"] == "LayerNormalization"}
+    assert modules == {"blocks.0.norm", "blocks.1.norm", "norm"}
+    assert {op["op"] for op in record["float_ops"]} == {"LayerNormalization", "Gelu", "GELU"}
+    layers = {row["module"]: row for row in rows if row["op"] == "LayerNormalization"}
     assert layers.keys() == modules
     assert min(row["local_sqnr_db"] for row in layers.values()) > 25

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import edgegap
+from .test_layer_norm import exact
 
 pytest.importorskip("torch")
 
@@ -44,18 +44,8 @@ def net():
 
 
 def test_it_is_exact_and_every_layer_is_measured(tmp_path: Path) -> None:
-    (tmp_path / "blocks.py").write_text(SOURCE)
-    network = f"{tmp_path / 'blocks.py'}:net"
-    call = ("--int8", "--calib", "digits:train", "--preprocess", "unit", "--input-shape", "1,8,8", "--samples", 64)
-    done = edgegap("export", network, *call, "-o", tmp_path / "out", "--json", "-")
-    assert done.status == 0, done.err
-    assert done.record["exactness"] == "exact"
-    assert done.record["identity"][0]["different"] == 0
-    norms = {op["module"] for op in done.record["float_ops"] if op["op"] in ("Div", "GlobalLpPool")}
+    record, rows = exact(tmp_path, SOURCE)
+    norms = {op["module"] for op in record["float_ops"] if op["op"] in ("Div", "GlobalLpPool")}
     assert norms == {"maps", "last"}
-
-    done = edgegap("check", tmp_path / "out", "--data", "digits:test", "--samples", 64, "--json", "-")
-    assert done.status == 0, done.err
-    assert done.record["identity"][0]["different"] == 0
-    measured = {(row["op"], row["module"]) for row in done.record["layers"]["rows"]}
-    assert measured >= {(op, module) for op in ("Div", "GlobalLpPool") for module in ("maps", "last")}
+    measured = {(row["op"], row["module"]) for row in rows}
+    assert measured >= {(op, module) for op in ("Div", "GlobalLpPool") for module in norms}
