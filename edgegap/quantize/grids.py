@@ -13,7 +13,7 @@ from edgegap.quantize.classes import Conflict, GridClasses
 from edgegap.quantize.functions import FUNCTIONS, PRESCRIBED, Function, function_of, tie_distance
 from edgegap.quantize.input_grid import pixel_grid
 from edgegap.quantize.lower import ARITHMETIC, requantize
-from edgegap.quantize.parameters import Grid, affine_grid, constant_grid, grid_at
+from edgegap.quantize.parameters import QMAX, Grid, affine_grid, constant_grid, grid_at
 from edgegap.quantize.ranges import choose_range, logit_range
 from edgegap.quantize.recipe import RangeMethod
 from edgegap.quantize.snap import LOSS_CAP, AddGroup, snap_ratio
@@ -81,11 +81,14 @@ def _grids(
     for node in model.graph:
         if node.op_type in ("GlobalAveragePool", "Mul"):
             name, step = classes.of(_computed(node)), grids[classes.of(operand(node))].scale
+            wanted = grids[name].scale
             if node.op_type == "Mul":
                 step *= grids[classes.of(operand(node, 1))].scale
+                # No product is larger, though the range of one that is always 0 is chosen freely.
+                wanted = min(wanted, 2 * QMAX * step)
             else:
                 step /= int(np.prod(shape_of(operand(node))[2:]))
-            grids[name] = grid_at(snap_ratio(step, grids[name].scale), spans[name][0])
+            grids[name] = grid_at(snap_ratio(step, wanted), spans[name][0])
     return grids, conflicts
 
 
